@@ -1,0 +1,25 @@
+//! Images: references, digests, the content store, registries, Dockerfile builds, and tar in and out.
+//!
+//! Bytes enter here from strangers and leave as verified [`Image`]s whose files are read through a [`Tree`].
+//! This room knows nothing of wasm engines, HTTP serving or containers.
+
+pub mod archive;
+pub mod build;
+mod config;
+mod digest;
+pub mod dockerfile;
+mod image;
+pub mod layer;
+mod progress;
+mod reference;
+pub mod registry;
+mod store;
+mod tree;
+
+pub use config::{Healthcheck, ImageConfig};
+pub use digest::{Digest, DigestError};
+pub use image::{HistoryEntry, Image, Layer};
+pub use progress::{Progress, ProgressSink};
+pub use reference::{Reference, ReferenceError};
+pub use store::{Lease, PruneReport, RemoveReport, Store, StoreError};
+pub use tree::{Node, NodeId, NodeKind, Tree, TreeError};

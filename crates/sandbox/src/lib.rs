@@ -1,0 +1,22 @@
+//! The sandbox: `Spec` + `Program` → `Guest` → `Exit`.
+//!
+//! All WASI hosts, the file view, the limits and the pools of instances. It knows no container ids, no persistence, no
+//! word of Docker's.
+
+mod exit;
+pub mod files;
+mod guest;
+mod host;
+mod limits;
+mod p1;
+mod p2;
+mod p3;
+mod spec;
+mod stdio;
+
+pub use exit::Exit;
+pub use guest::{Guest, Stop, Usage};
+pub use host::{Sandbox, SandboxError, SandboxOptions};
+pub use limits::Limits;
+pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
+pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

@@ -1,0 +1,1 @@
+//! WASI 0.2: the file interfaces on the file view, the rest from wasmtime-wasi.

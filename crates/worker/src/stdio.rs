@@ -1,0 +1,1 @@
+//! The standard streams of a guest: log, attachments, backpressure.

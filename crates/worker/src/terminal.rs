@@ -1,0 +1,1 @@
+//! Terminals: a pseudo-terminal per guest that wants one.
