@@ -1,1 +1,38 @@
+//! The engine: containers, volumes, restarts, events; one state machine; the state store.
+//!
+//! It drives workers and owns everything durable about containers. It never prints, never reads the environment, serves
+//! no HTTP and knows no JSON of Docker's: doors translate.
 
+mod config;
+mod container;
+mod engine;
+mod error;
+mod event;
+mod gate;
+mod id;
+mod image;
+mod logs;
+mod spec;
+mod state;
+mod store;
+mod volume;
+
+pub use config::EngineConfig;
+pub use container::{Container, ContainerState, ExitInfo, MountPoint, Status};
+pub use engine::{AttachOptions, Created, Engine, Info, ListFilter, RemoveOptions, WaitCondition};
+pub use error::{EngineError, ErrorKind};
+pub use event::{Event, EventFilter, EventKind};
+pub use id::ContainerId;
+pub use image::{BuildRequest, CommitRequest};
+pub use logs::{LogEntry, LogQuery};
+pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
+pub use sprat_image::build::{BuildError, BuildEvent, BuildSink};
+pub use sprat_image::registry::Credentials;
+pub use sprat_image::{
+    Digest, Healthcheck, HistoryEntry, Image, ImageConfig, Layer, Progress, ProgressSink, PruneReport, Reference,
+    RemoveReport, StoreError,
+};
+pub use sprat_program::{CompileProgress, CompilerCommand, Description, ProgramError};
+pub use sprat_sandbox::{Stream, Usage};
+pub use sprat_worker::Attachment;
+pub use volume::{Volume, VolumeSpec};

@@ -1,0 +1,1 @@
+//! The container state machine: one exhaustive match on (state, event).
