@@ -1,6 +1,6 @@
 //! `sprat ps` and `sprat images`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::{ImagesArgs, PsArgs};
 use crate::client::Client;
@@ -163,9 +163,4 @@ pub(super) fn cut(text: &str, letters: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(letters - 1).chain(['…']).collect()
-}
-
-/// Fields of a row as JSON, for commands that print one thing.
-pub(super) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    json!(row(fields))
 }
