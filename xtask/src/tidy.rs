@@ -80,7 +80,9 @@ fn file(path: &Path, breaches: &mut Vec<String>) -> Result<()> {
     if lines > LONGEST {
         breach(format!("{lines} lines, more than {LONGEST}: has it more than one reason to change?"));
     }
-    if !text.starts_with("//!") && !path.components().any(|c| ["tests", "tests.rs", "benches"].iter().any(|n| c.as_os_str() == *n)) {
+    if !text.starts_with("//!")
+        && !path.components().any(|c| ["tests", "tests.rs", "benches"].iter().any(|n| c.as_os_str() == *n))
+    {
         breach("no module documentation".into());
     }
     // Split, so that this file does not find itself.
