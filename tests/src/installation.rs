@@ -156,8 +156,11 @@ impl Drop for Installation {
     }
 }
 
-/// The program under test, built beside the test.
+/// The program under test: built beside the test, or named by `SPRAT_BINARY` (benchmarks measure the release build).
 fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("SPRAT_BINARY") {
+        return named.into();
+    }
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
     let binary = folder.join("sprat");

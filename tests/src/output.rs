@@ -19,7 +19,6 @@ impl Output {
     ///
     /// # Panics
     /// It did not go well.
-    #[must_use]
     #[track_caller]
     pub fn ok(&self) -> &str {
         assert_eq!(self.status, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
