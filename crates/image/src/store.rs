@@ -34,7 +34,7 @@ use layers::Keep;
 use pins::Pins;
 use state::{Name, State};
 
-pub(crate) use blobs::{adopt, copy_in, hash, put, read as read_blob};
+pub(crate) use blobs::{adopt, copy_in, hash, open_verified, put, read as read_blob};
 pub use error::StoreError;
 pub(crate) use paths::Paths;
 pub use pins::Lease;
@@ -148,6 +148,24 @@ impl Store {
             self.layer_path(&layer.diff_id)?;
         }
         Tree::open(&paths).map_err(|error| StoreError::invalid(format!("image {}", image.id.short()), error))
+    }
+
+    /// Gives an image a name of any kind, if it is still there.
+    pub(crate) fn add_name(&self, name: Reference, image: &Digest) -> Result<(), StoreError> {
+        let _changing = self.changing.lock();
+        let known = self.state.read().images.contains_key(image);
+        if known { self.put_name(name, image.clone()) } else { Ok(()) }
+    }
+
+    /// Takes back images that were added without a name and got none since.
+    pub(crate) fn forget(&self, images: &[Digest]) -> Result<(), StoreError> {
+        let _changing = self.changing.lock();
+        for id in images {
+            if self.state.read().names_of(id).is_empty() {
+                self.delete(id)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a name, which must be tagged or have a digest. The caller holds `changing`.

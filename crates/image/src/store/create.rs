@@ -79,7 +79,7 @@ impl Store {
         )
     }
 
-    fn layer_media_type(&self, blob: &Digest) -> Result<&'static str, StoreError> {
+    pub(crate) fn layer_media_type(&self, blob: &Digest) -> Result<&'static str, StoreError> {
         let path = self.paths.blob(blob);
         let mut head = Vec::new();
         std::fs::File::open(&path)

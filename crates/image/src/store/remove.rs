@@ -130,7 +130,7 @@ impl Store {
         Ok(())
     }
 
-    fn delete(&self, id: &Digest) -> Result<(), StoreError> {
+    pub(super) fn delete(&self, id: &Digest) -> Result<(), StoreError> {
         let path = self.paths.image(id);
         durable::remove_file(&path).map_err(|error| StoreError::io("remove", &path, error))?;
         self.state.write().remove_image(id);
