@@ -7,6 +7,8 @@
 mod landlock;
 mod rlimits;
 mod seccomp;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -138,9 +138,7 @@ impl<G: Running> Entry<G> {
             Phase::Starting { .. } => (GuestState::Running, Usage::default()),
             Phase::Running { guest, paused: false, .. } => (GuestState::Running, guest.usage()),
             Phase::Running { guest, paused: true, .. } => (GuestState::Paused, guest.usage()),
-            Phase::Exited { exit, at_ns, usage } => {
-                (GuestState::Exited { exit: exit.clone(), at_ns: *at_ns }, *usage)
-            }
+            Phase::Exited { exit, at_ns, usage } => (GuestState::Exited { exit: exit.clone(), at_ns: *at_ns }, *usage),
         };
         GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage }
     }

@@ -19,9 +19,9 @@ mod protocol;
 mod server;
 mod stdio;
 mod table;
+mod terminal;
 #[cfg(test)]
 mod tests;
-mod terminal;
 mod wire;
 
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};

@@ -28,9 +28,9 @@ use crate::table::Table;
 use crate::wire::Exited;
 
 pub(crate) use process::READY;
+pub use process::serve;
 #[cfg(test)]
 pub(crate) use process::serve_with;
-pub use process::serve;
 
 /// Why a worker can't serve.
 #[derive(Debug, thiserror::Error)]

@@ -33,11 +33,7 @@ pub struct Attachment {
 }
 
 /// Attaches to a guest, on a connection of its own.
-pub(super) async fn attach(
-    worker: &str,
-    socket: &Path,
-    request: &AttachRequest,
-) -> Result<Attachment, ClientError> {
+pub(super) async fn attach(worker: &str, socket: &Path, request: &AttachRequest) -> Result<Attachment, ClientError> {
     let gone = |_| ClientError::Gone(worker.to_owned());
     let (mut reader, mut writer) = connect(worker, socket).await?.into_split();
     writer.write_all(&message(1, Op::Attach, request)?).await.map_err(gone)?;

@@ -22,7 +22,8 @@ pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<St
         Ok(status) => match status.ruleset {
             RulesetStatus::FullyEnforced => {}
             RulesetStatus::PartiallyEnforced => {
-                warnings.push("landlock: this kernel has only a part of it; files are confined as far as it goes".into());
+                warnings
+                    .push("landlock: this kernel has only a part of it; files are confined as far as it goes".into());
             }
             RulesetStatus::NotEnforced => {
                 warnings.push("landlock: this kernel has none; workers may open any file of their user".into());

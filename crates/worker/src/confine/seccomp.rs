@@ -108,9 +108,9 @@ const REFUSED: &[i64] = &[
 /// Refuses the calls for this thread and all later ones.
 pub(super) fn apply(warnings: &mut Vec<String>) {
     for filter in [refusals(), missing_clone3()] {
-        let applied = filter.map_err(|error| error.to_string()).and_then(|filter| {
-            seccompiler::apply_filter_all_threads(&filter).map_err(|error| error.to_string())
-        });
+        let applied = filter
+            .map_err(|error| error.to_string())
+            .and_then(|filter| seccompiler::apply_filter_all_threads(&filter).map_err(|error| error.to_string()));
         if let Err(error) = applied {
             warnings.push(format!("seccomp: {error}; workers may make any system call"));
             return;
@@ -127,7 +127,8 @@ fn refusals() -> Result<BpfProgram, BackendError> {
     rules.insert(libc::SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(thread), 0)?]);
     // Typing into the terminal of whoever started the worker.
     let inject = [libc::TIOCSTI, libc::TIOCLINUX];
-    let ioctls: Result<Vec<_>, _> = inject.iter().map(|call| argument(1, SeccompCmpOp::Eq, u64::from(*call as u32))).collect();
+    let ioctls: Result<Vec<_>, _> =
+        inject.iter().map(|call| argument(1, SeccompCmpOp::Eq, u64::from(*call as u32))).collect();
     rules.insert(libc::SYS_ioctl, ioctls?);
     filter(rules, libc::EPERM)
 }

@@ -94,8 +94,7 @@ mod tests {
 
     #[test]
     fn every_character_comes_back() {
-        let text: String =
-            ('\0'..='\u{2100}').chain(['\u{fffd}', '\u{1f41f}', '\u{10ffff}']).collect();
+        let text: String = ('\0'..='\u{2100}').chain(['\u{fffd}', '\u{1f41f}', '\u{10ffff}']).collect();
         let line: LogLine = serde_json::from_str(&encoded(text.as_bytes())).unwrap();
         assert_eq!(line.log, text);
     }

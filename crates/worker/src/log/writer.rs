@@ -96,7 +96,8 @@ impl LogWriter {
         if place.is_none() {
             self.reopen(&slot, &mut place)?;
         }
-        let full = |log: &OpenLog| self.options.max_size > 0 && log.size > 0 && log.size + added > self.options.max_size;
+        let full =
+            |log: &OpenLog| self.options.max_size > 0 && log.size > 0 && log.size + added > self.options.max_size;
         if place.as_ref().is_some_and(full) {
             *place = None;
             self.rotate()?;
@@ -343,8 +344,7 @@ mod tests {
     fn only_so_many_files_are_open_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let open = Arc::new(OpenLogs::new(2));
-        let options =
-            |number: u32| LogOptions { path: dir.path().join(number.to_string()), max_size: 0, max_files: 1 };
+        let options = |number: u32| LogOptions { path: dir.path().join(number.to_string()), max_size: 0, max_files: 1 };
         let mut logs: Vec<LogWriter> = (0..5).map(|n| LogWriter::new(options(n), Arc::clone(&open))).collect();
         for _ in 0..2 {
             for log in &mut logs {

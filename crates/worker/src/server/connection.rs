@@ -91,12 +91,7 @@ impl<H: Host> Server<H> {
         }
     }
 
-    async fn dispatch(
-        self: &Arc<Self>,
-        outbox: &Arc<Outbox>,
-        message: &[u8],
-        starts: &Arc<Semaphore>,
-    ) -> Option<Then> {
+    async fn dispatch(self: &Arc<Self>, outbox: &Arc<Outbox>, message: &[u8], starts: &Arc<Semaphore>) -> Option<Then> {
         let head: RequestHead<'_> = match serde_json::from_slice(message) {
             Ok(head) => head,
             Err(error) => {

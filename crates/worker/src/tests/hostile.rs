@@ -43,7 +43,9 @@ impl Raw {
 async fn garbage_is_refused_and_the_connection_goes_on() {
     let worker = Worker::start().await;
     let mut raw = Raw::connect(&worker).await;
-    for garbage in [&b""[..], b"\xff\xfe", b"{", b"[]", b"{\"seq\":-1}", b"{\"op\":\"list\"}", "[".repeat(9999).as_bytes()] {
+    for garbage in
+        [&b""[..], b"\xff\xfe", b"{", b"[]", b"{\"seq\":-1}", b"{\"op\":\"list\"}", "[".repeat(9999).as_bytes()]
+    {
         raw.send(garbage).await;
         assert_eq!(raw.code().await, "malformed", "{garbage:?}");
     }

@@ -62,7 +62,10 @@ async fn a_killed_worker_is_gone_and_leaves_a_journal() {
     assert_eq!(event(&mut events).await, Event::Gone);
     assert!(matches!(client.list().await, Err(ClientError::Gone(_))));
     let recorded = Client::journal(&options.journal);
-    assert_eq!(recorded.iter().map(|(id, exit, _)| (id.as_str(), exit)).collect::<Vec<_>>(), [("done", &Exit::Code(5))]);
+    assert_eq!(
+        recorded.iter().map(|(id, exit, _)| (id.as_str(), exit)).collect::<Vec<_>>(),
+        [("done", &Exit::Code(5))]
+    );
     assert!(!options.socket.exists(), "the stale socket is removed");
 }
 

@@ -49,7 +49,8 @@ async fn control_c_interrupts_the_guest() {
     until(&mut attachment, "ready").await;
     attachment.input.as_ref().unwrap().send(Bytes::from_static(b"\x03")).await.unwrap();
     assert_eq!(worker.exit().await.1, Exit::Signalled(130));
-    assert_eq!(text(&all(&mut attachment).await), "^C");
+    // The kernel echoes in its own time; the guest's end may overtake it.
+    assert!(["", "^C"].contains(&text(&all(&mut attachment).await).as_str()));
 }
 
 #[tokio::test]
