@@ -22,4 +22,4 @@ pub use image::{HistoryEntry, Image, Layer};
 pub use progress::{Progress, ProgressSink};
 pub use reference::{Reference, ReferenceError};
 pub use store::{Lease, PruneReport, RemoveReport, Store, StoreError};
-pub use tree::{Node, NodeId, NodeKind, Tree, TreeError};
+pub use tree::{MAX_LINKS_FOLLOWED, Node, NodeId, NodeKind, Tree, TreeError};
