@@ -4,6 +4,8 @@
 //! word of Docker's.
 
 mod cache;
+mod component;
+mod egress;
 mod ending;
 mod exit;
 pub mod files;
@@ -17,10 +19,12 @@ mod p3;
 mod prepared;
 mod run;
 mod spec;
+mod standard;
 mod start;
 mod stdio;
 mod ticker;
 mod turn;
+mod working;
 
 pub use exit::Exit;
 pub use guest::{Guest, Stop, Usage};

@@ -1,10 +1,14 @@
 //! [`Prepared`]: a loaded program, linked and ready to be instantiated.
 
-use sprat_program::{Code, Kind, ProgramError, Variant, Wasi};
-use wasmtime::{Engine, InstancePre, Module, ModuleExport};
+use std::sync::Arc;
 
+use sprat_program::{Code, Kind, ProgramError, Variant, Wasi};
+use wasmtime::component::{self, Component};
+use wasmtime::{Engine, InstancePre, Module, ModuleExport, Store};
+
+use crate::component::Host;
 use crate::start::Given;
-use crate::{Exit, ProgramSpec, SandboxError, SandboxOptions, ending, p1, run};
+use crate::{Exit, ProgramSpec, SandboxError, SandboxOptions, ending, p1, p2, p3, run};
 
 /// The entry point of a core module.
 const START: &str = "_start";
@@ -13,6 +17,8 @@ const START: &str = "_start";
 pub(crate) struct Runtime {
     engine: Engine,
     core: wasmtime::Linker<p1::Process>,
+    components: component::Linker<Host>,
+    concurrent: bool,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -31,7 +37,9 @@ impl Runtime {
         let pools = sprat_program::EngineOptions { slots: options.slots, max_memory: options.max_memory };
         let engine = sprat_program::engine(variant, pools)?;
         let core = p1::linker(&engine).map_err(|error| engine_failed(&error))?;
-        Ok(Self { engine, core })
+        let components = if variant.concurrent { p3::linker(&engine) } else { p2::linker(&engine) };
+        let components = components.map_err(|error| engine_failed(&error))?;
+        Ok(Self { engine, core, components, concurrent: variant.concurrent })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -42,7 +50,7 @@ impl Runtime {
     pub(crate) fn prepare(&self, code: &Code) -> Result<Prepared, ProgramError> {
         match code {
             Code::Module(module) => self.prepare_core(module),
-            Code::Component(_) => Err(ProgramError::Unsupported("components".into())),
+            Code::Component(component) => self.prepare_component(component),
         }
     }
 
@@ -55,6 +63,42 @@ impl Runtime {
             .get_export_index(START)
             .ok_or_else(|| ProgramError::Unsupported(format!("a command without the export `{START}`")))?;
         Ok(Prepared::Core { pre, start, memory: module.get_export_index("memory") })
+    }
+
+    fn prepare_component(&self, component: &Component) -> Result<Prepared, ProgramError> {
+        let pre =
+            self.components.instantiate_pre(component).map_err(|error| component_link_error(component, &error))?;
+        let no_run = |error: wasmtime::Error| ProgramError::Unsupported(format!("{error:#}"));
+        if self.concurrent && exports_run_of(component, "0.3") {
+            Ok(Prepared::Concurrent(p3::CommandPre::new(pre).map_err(no_run)?))
+        } else {
+            Ok(Prepared::Component(p2::CommandPre::new(pre).map_err(no_run)?))
+        }
+    }
+}
+
+/// The component exports `wasi:cli/run` of this version.
+fn exports_run_of(component: &Component, version: &str) -> bool {
+    let exported = format!("wasi:cli/run@{version}");
+    component.component_type().exports(component.engine()).any(|(name, _)| name.starts_with(&exported))
+}
+
+/// What the linkers of components offer, without versions.
+const OFFERED: [&str; 7] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:http/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+
+/// Why a component can't be linked, likewise.
+fn component_link_error(component: &Component, error: &wasmtime::Error) -> ProgramError {
+    let missing: Vec<_> = component
+        .component_type()
+        .imports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
+        .collect();
+    if missing.is_empty() {
+        ProgramError::Unsupported(format!("{error:#}"))
+    } else {
+        ProgramError::MissingImports(missing)
     }
 }
 
@@ -83,12 +127,18 @@ pub(crate) enum Prepared {
         /// Its memory.
         memory: Option<ModuleExport>,
     },
+    /// A component that speaks WASI 0.2.
+    Component(p2::CommandPre<Host>),
+    /// A component that speaks WASI 0.3.
+    Concurrent(p3::CommandPre<Host>),
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Core { .. } => "Core",
+            Self::Component(_) => "Component",
+            Self::Concurrent(_) => "Concurrent",
         })
     }
 }
@@ -98,6 +148,8 @@ impl Prepared {
     pub(crate) async fn run(&self, given: Given, interruptible: bool) -> Exit {
         match self {
             Self::Core { pre, start, memory } => run_core(pre, start, *memory, given, interruptible).await,
+            Self::Component(pre) => run_component(pre, given, interruptible).await,
+            Self::Concurrent(pre) => run_concurrent(pre, given, interruptible).await,
         }
     }
 }
@@ -124,6 +176,41 @@ async fn run_core(
     match called {
         Ok(()) => Exit::Code(0),
         Err(error) => ending::of_error(&error, &store.data().control),
+    }
+}
+
+async fn run_component(pre: &p2::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
+    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
+    store.limiter(|host| &mut host.limiter);
+    let command = match pre.instantiate_async(&mut store).await {
+        Ok(command) => command,
+        Err(error) => return ending::of_instantiation(&error, &store.data().control),
+    };
+    let called = command.wasi_cli_run().call_run(&mut store).await;
+    component_exit(store, called).await
+}
+
+async fn run_concurrent(pre: &p3::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
+    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
+    store.limiter(|host| &mut host.limiter);
+    let command = match pre.instantiate_async(&mut store).await {
+        Ok(command) => command,
+        Err(error) => return ending::of_instantiation(&error, &store.data().control),
+    };
+    let called = store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await;
+    component_exit(store, called.flatten()).await
+}
+
+/// How `wasi:cli/run` ended, when all that the guest wrote is taken.
+async fn component_exit(store: Store<Host>, called: wasmtime::Result<Result<(), ()>>) -> Exit {
+    let host = store.data();
+    let (standard, control) = (Arc::clone(&host.standard), Arc::clone(&host.control));
+    drop(store);
+    standard.drain().await;
+    match called {
+        Ok(Ok(())) => Exit::Code(0),
+        Ok(Err(())) => Exit::Code(1),
+        Err(error) => ending::of_error(&error, &control),
     }
 }
 

@@ -7,6 +7,7 @@ use sprat_image::Tree;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
 use crate::guest::Control;
 use crate::limiter::Limiter;
+use crate::working::Folder;
 use crate::{SandboxError, Spec, Stdio};
 
 /// What a guest is given.
@@ -22,7 +23,7 @@ pub(crate) struct Given {
     /// Absolute path of the working folder.
     pub(crate) cwd: String,
     /// The working folder, unless it is the root.
-    pub(crate) working: Option<Descriptor>,
+    pub(crate) working: Option<Folder>,
 }
 
 impl Given {
@@ -30,7 +31,8 @@ impl Given {
     pub(crate) fn new(spec: Spec, stdio: Stdio, tree: Arc<Tree>, max_memory: u64) -> Result<Self, SandboxError> {
         let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
         let working = working_folder(&files, &spec.cwd)
-            .map_err(|errno| SandboxError::WorkingDir { path: spec.cwd.clone(), reason: errno.to_string() })?;
+            .map_err(|errno| SandboxError::WorkingDir { path: spec.cwd.clone(), reason: errno.to_string() })?
+            .map(|folder| Folder::working(folder, spec.cwd.clone(), files.root()));
         let control = Arc::new(Control::new(Arc::clone(&files)));
         let limiter = Limiter::new(Arc::clone(&control), &spec.limits, max_memory);
         let Spec { args, env, cwd, tty, .. } = spec;

@@ -60,7 +60,8 @@ impl Ticker {
     }
 
     /// Ticks so far.
-    pub(crate) fn ticks(&self) -> u64 {
+    #[cfg(test)]
+    fn ticks(&self) -> u64 {
         self.beat.ticks.load(Ordering::Relaxed)
     }
 

@@ -5,7 +5,8 @@
 
 use super::errno::Errno;
 use crate::Stream;
-use crate::files::{Descriptor, DirEntry, FileView, Follow, Kind};
+use crate::files::{Descriptor, DirEntry, Kind};
+use crate::working::Folder;
 
 /// What a descriptor number stands for.
 #[derive(Debug)]
@@ -21,15 +22,13 @@ pub(super) enum Entry {
 /// An open file or folder.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) descriptor: Descriptor,
+    pub(super) folder: Folder,
     /// Where the next read or write is, in bytes.
     pub(super) offset: u64,
     /// `fdflags`.
     pub(super) flags: u16,
     /// Its name, if it was open from the beginning.
     pub(super) preopen: Option<&'static str>,
-    /// Set for the working folder: its absolute path and the root.
-    working: Option<(String, Descriptor)>,
     /// The folder's entries when its listing began.
     pub(super) listing: Option<Vec<DirEntry>>,
 }
@@ -37,24 +36,15 @@ pub(super) struct Node {
 impl Node {
     /// A node opened by the guest.
     pub(super) fn new(descriptor: Descriptor, flags: u16) -> Self {
-        Self { descriptor, offset: 0, flags, preopen: None, working: None, listing: None }
+        Self { folder: Folder::plain(descriptor), offset: 0, flags, preopen: None, listing: None }
     }
 
-    /// The folder and path to use for `path`.
-    ///
-    /// wasi-libc strips the leading `/` and gives every path to the last folder opened from the beginning, so the
-    /// working folder meets `x` and `/x` alike. What is there in the working folder counts, then what is there in the
-    /// root, then where it could be made.
-    pub(super) fn locate(&self, view: &FileView, path: &str) -> (&Descriptor, String) {
-        let Some((folder, root)) = &self.working else { return (&self.descriptor, path.to_owned()) };
-        if path.is_empty() {
-            return (root, String::new());
-        }
-        let local = format!("{}/{path}", folder.trim_end_matches('/'));
-        let exists = |path: &str| view.stat_at(root, path, Follow::No).is_ok();
-        let parent = |path: &str| path.trim_end_matches('/').rsplit_once('/').is_none_or(|(folder, _)| exists(folder));
-        let in_root = !exists(&local) && (exists(path) || (!parent(&local) && parent(path)));
-        (root, if in_root { path.to_owned() } else { local })
+    fn preopen(folder: Folder, name: &'static str) -> Option<Entry> {
+        Some(Entry::Node(Box::new(Self { folder, offset: 0, flags: 0, preopen: Some(name), listing: None })))
+    }
+
+    pub(super) fn descriptor(&self) -> &Descriptor {
+        &self.folder.descriptor
     }
 }
 
@@ -64,19 +54,15 @@ pub(super) struct Descriptors(Vec<Option<Entry>>);
 
 impl Descriptors {
     /// Standard streams, the root as 3, and the working folder as 4 unless it is the root.
-    pub(super) fn new(root: Descriptor, working: Option<(String, Descriptor)>) -> Self {
-        let preopen = |descriptor: Descriptor, name, working| {
-            let node = Node { preopen: Some(name), working, ..Node::new(descriptor, 0) };
-            Some(Entry::Node(Box::new(node)))
-        };
+    pub(super) fn new(root: Descriptor, working: Option<Folder>) -> Self {
         let mut table = vec![
             Some(Entry::Input),
             Some(Entry::Output(Stream::Stdout)),
             Some(Entry::Output(Stream::Stderr)),
-            preopen(root.clone(), "/", None),
+            Node::preopen(Folder::plain(root), "/"),
         ];
-        if let Some((path, folder)) = working {
-            table.push(preopen(folder, ".", Some((path, root))));
+        if let Some(folder) = working {
+            table.push(Node::preopen(folder, "."));
         }
         Self(table)
     }
@@ -111,7 +97,7 @@ impl Descriptors {
             Entry::Node(node) => node,
             Entry::Input | Entry::Output(_) => return Err(Errno::NOT_DIRECTORY),
         };
-        if node.descriptor.kind() == Kind::Directory { Ok(node) } else { Err(Errno::NOT_DIRECTORY) }
+        if node.descriptor().kind() == Kind::Directory { Ok(node) } else { Err(Errno::NOT_DIRECTORY) }
     }
 
     /// Gives the entry the lowest free number.

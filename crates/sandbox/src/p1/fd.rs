@@ -23,15 +23,15 @@ pub(super) fn advise(process: &Process, fd: u32, advice: u32) -> Result<(), Errn
 pub(super) fn allocate(process: &Process, fd: u32, offset: u64, len: u64) -> Result<(), Errno> {
     let node = process.descriptors.node(fd)?;
     let end = offset.checked_add(len).ok_or(Errno::FILE_TOO_LARGE)?;
-    if process.files.stat(&node.descriptor)?.size < end {
-        process.files.set_size(&node.descriptor, end)?;
+    if process.files.stat(node.descriptor())?.size < end {
+        process.files.set_size(node.descriptor(), end)?;
     }
     Ok(())
 }
 
 pub(super) fn sync(process: &Process, fd: u32, data_only: bool) -> Result<(), Errno> {
     match process.descriptors.get(fd)? {
-        Entry::Node(node) => Ok(process.files.sync(&node.descriptor, data_only)?),
+        Entry::Node(node) => Ok(process.files.sync(node.descriptor(), data_only)?),
         Entry::Input | Entry::Output(_) => Err(Errno::INVALID),
     }
 }
@@ -41,10 +41,10 @@ pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u3
         Entry::Input => types::fdstat(stream_type(process), 0, rights::INPUT, 0),
         Entry::Output(_) => types::fdstat(stream_type(process), fdflags::APPEND, rights::OUTPUT, 0),
         Entry::Node(node) => {
-            let kind = node.descriptor.kind();
+            let kind = node.descriptor().kind();
             let (base, inheriting) = match kind {
                 Kind::Directory => (rights::DIRECTORY, rights::ALL),
-                _ => (file_rights(node.descriptor.access()), 0),
+                _ => (file_rights(node.descriptor().access()), 0),
             };
             types::fdstat(types::file_type(kind), node.flags, base, inheriting)
         }
@@ -83,14 +83,14 @@ pub(super) fn fdstat_set_rights(process: &Process, fd: u32) -> Result<(), Errno>
 pub(super) fn filestat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     let stat = match process.descriptors.get(fd)? {
         Entry::Input | Entry::Output(_) => types::stream_filestat(stream_type(process)),
-        Entry::Node(node) => types::filestat(&process.files.stat(&node.descriptor)?),
+        Entry::Node(node) => types::filestat(&process.files.stat(node.descriptor())?),
     };
     memory.store(at, &stat)
 }
 
 pub(super) fn filestat_set_size(process: &Process, fd: u32, size: u64) -> Result<(), Errno> {
     let node = process.descriptors.node(fd)?;
-    Ok(process.files.set_size(&node.descriptor, size)?)
+    Ok(process.files.set_size(node.descriptor(), size)?)
 }
 
 pub(super) fn filestat_set_times(
@@ -101,7 +101,7 @@ pub(super) fn filestat_set_times(
     flags: u32,
 ) -> Result<(), Errno> {
     let node = process.descriptors.node(fd)?;
-    Ok(process.files.set_times(&node.descriptor, types::times(accessed, modified, flags)?)?)
+    Ok(process.files.set_times(node.descriptor(), types::times(accessed, modified, flags)?)?)
 }
 
 /// Reads at `offset`, or at the file's own offset, which then moves.
@@ -117,7 +117,7 @@ pub(super) fn read(
     memory.store_u32(read_at, 0)?;
     let node = process.descriptors.node_mut(fd)?;
     let bytes = memory.bytes_mut(buffer.address, buffer.len)?;
-    let read = process.files.read(&node.descriptor, bytes, offset.unwrap_or(node.offset))?;
+    let read = process.files.read(node.descriptor(), bytes, offset.unwrap_or(node.offset))?;
     if offset.is_none() {
         node.offset = node.offset.saturating_add(read as u64);
     }
@@ -139,14 +139,14 @@ pub(super) fn write(
     let bytes = memory.bytes(buffer.address, buffer.len)?;
     let files = &process.files;
     let written = match offset {
-        Some(offset) => files.write(&node.descriptor, bytes, offset)?,
+        Some(offset) => files.write(node.descriptor(), bytes, offset)?,
         None if node.flags & fdflags::APPEND != 0 => {
-            let written = files.append(&node.descriptor, bytes)?;
-            node.offset = files.stat(&node.descriptor)?.size;
+            let written = files.append(node.descriptor(), bytes)?;
+            node.offset = files.stat(node.descriptor())?.size;
             written
         }
         None => {
-            let written = files.write(&node.descriptor, bytes, node.offset)?;
+            let written = files.write(node.descriptor(), bytes, node.offset)?;
             node.offset = node.offset.saturating_add(written as u64);
             written
         }
@@ -188,9 +188,9 @@ pub(super) fn readdir(
     let node = process.descriptors.node_mut(fd)?;
     let listing = match node.listing.take().filter(|_| cookie != 0) {
         Some(listing) => listing,
-        None => process.files.entries(&node.descriptor)?,
+        None => process.files.entries(node.descriptor())?,
     };
-    let inode = process.files.stat(&node.descriptor)?.inode;
+    let inode = process.files.stat(node.descriptor())?.inode;
     let itself = [(".", inode, Kind::Directory), ("..", inode, Kind::Directory)];
     let entries = itself
         .into_iter()
@@ -222,14 +222,14 @@ pub(super) fn seek(
     at: u32,
 ) -> Result<(), Errno> {
     let node = match process.descriptors.get_mut(fd)? {
-        Entry::Node(node) if node.descriptor.kind() == Kind::Directory => return Err(Errno::BAD_DESCRIPTOR),
+        Entry::Node(node) if node.descriptor().kind() == Kind::Directory => return Err(Errno::BAD_DESCRIPTOR),
         Entry::Node(node) => node,
         Entry::Input | Entry::Output(_) => return Err(Errno::SEEK_PIPE),
     };
     let from = match whence {
         0 => 0,
         1 => node.offset,
-        2 => process.files.stat(&node.descriptor)?.size,
+        2 => process.files.stat(node.descriptor())?.size,
         _ => return Err(Errno::INVALID),
     };
     let offset = from.checked_add_signed(delta).filter(|offset| i64::try_from(*offset).is_ok());

@@ -129,9 +129,8 @@ impl Process {
         if given.working.is_some() && !given.env.iter().any(|(name, _)| name == WORKING_FOLDER) {
             environ.push(format!("{WORKING_FOLDER}={}", given.cwd));
         }
-        let working = given.working.map(|folder| (given.cwd, folder));
         Self {
-            descriptors: Descriptors::new(given.files.root(), working),
+            descriptors: Descriptors::new(given.files.root(), given.working),
             control: given.control,
             limiter: given.limiter,
             files: given.files,
@@ -151,7 +150,7 @@ impl Process {
         (fd, path, len): path::At,
     ) -> Result<(&'a Descriptor, String), Errno> {
         let path = memory.path(path, len)?;
-        Ok(self.descriptors.folder(fd)?.locate(&self.files, path))
+        Ok(self.descriptors.folder(fd)?.folder.locate(&self.files, path))
     }
 }
 

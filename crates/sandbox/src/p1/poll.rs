@@ -111,8 +111,8 @@ fn descriptor(process: &Process, fd: u32, kind: u8) -> Result<Condition, Errno> 
         (Entry::Input, FD_READ) => Ok(Condition::Input),
         (Entry::Output(stream), FD_WRITE) => Ok(Condition::Output(*stream)),
         (Entry::Input | Entry::Output(_), _) => Err(Errno::BAD_DESCRIPTOR),
-        (Entry::Node(node), FD_READ) if node.descriptor.kind() == Kind::File => {
-            let size = process.files.stat(&node.descriptor)?.size;
+        (Entry::Node(node), FD_READ) if node.descriptor().kind() == Kind::File => {
+            let size = process.files.stat(node.descriptor())?.size;
             Ok(Condition::Ready { kind, bytes: size.saturating_sub(node.offset) })
         }
         (Entry::Node(_), _) => Ok(Condition::Ready { kind, bytes: 0 }),
