@@ -116,10 +116,7 @@ pub struct Producer {
 /// Not wasm, truncated, malformed, larger than [`MAX_SIZE`], in need of a feature or an import that is not offered, or
 /// precompiled.
 pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
-    let size = bytes.len() as u64;
-    if size > MAX_SIZE {
-        return Err(ProgramError::TooLarge { size, limit: MAX_SIZE });
-    }
+    check_size(bytes)?;
     if !bytes.starts_with(WASM_MAGIC) {
         return Err(if foreign::is_precompiled(bytes) {
             ProgramError::Precompiled
@@ -131,7 +128,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
     let (kind, wasi) = if facts.component { classify_component(&facts)? } else { classify_core(&facts)? };
     Ok(Description {
         sha256: sha256(bytes),
-        size,
+        size: bytes.len() as u64,
         encoding: if facts.component { Encoding::Component } else { Encoding::Core },
         kind,
         // Asynchronous functions came with 0.3 and need its engine, whatever else the component speaks.
@@ -144,6 +141,12 @@ pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
         functions: facts.functions,
         initial_memory: facts.initial_memory,
     })
+}
+
+/// Refuses what is too large to be looked at.
+pub(crate) fn check_size(bytes: &[u8]) -> Result<(), ProgramError> {
+    let size = bytes.len() as u64;
+    if size > MAX_SIZE { Err(ProgramError::TooLarge { size, limit: MAX_SIZE }) } else { Ok(()) }
 }
 
 /// SHA-256 in lower-case hexadecimal.

@@ -119,6 +119,11 @@ impl Seal {
         Ok(Self { line: line.to_vec(), code_mac, claims })
     }
 
+    /// Whether the code file is there with its right length. Says nothing of its bytes.
+    pub(crate) fn fits_length_of(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == self.claims.length)
+    }
+
     /// Checks that these bytes are the ones that were sealed.
     pub(crate) fn check_code(&self, path: &Path, key: &Key, code: impl Read) -> Result<(), ProgramError> {
         let (mac, length) = code_mac(key, &self.line, code)
