@@ -1,7 +1,5 @@
 //! Bindings of the file interfaces of WASI 0.2.
 
-#![expect(unreachable_pub, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "wit/p2",
     world: "sprat:sandbox/files",

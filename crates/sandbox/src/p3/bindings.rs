@@ -1,7 +1,5 @@
 //! Bindings of the file interfaces of WASI 0.3.
 
-#![expect(unreachable_pub, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "wit/p3",
     world: "sprat:sandbox/files",

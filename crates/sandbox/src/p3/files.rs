@@ -397,12 +397,7 @@ impl<U> types::HostDescriptorWithStore<U> for HasFiles {
         })
     }
 
-    async fn symlink_at(
-        store: &Accessor<U, Self>,
-        fd: Resource<Node>,
-        target: String,
-        path: String,
-    ) -> FsResult<()> {
+    async fn symlink_at(store: &Accessor<U, Self>, fd: Resource<Node>, target: String, path: String) -> FsResult<()> {
         with_path(store, &fd, &path, |view, folder, path| view.symlink(&target, folder, path))
     }
 
