@@ -1,8 +1,11 @@
 //! The other roles of this binary: worker, compiler child, daemon.
 
+use sprat_daemon::DaemonConfig;
+
 use crate::args::DaemonArgs;
 use crate::error::{CliError, Outcome};
-use crate::settings::Settings;
+use crate::quantity::bytes;
+use crate::settings::{READY, Settings};
 
 /// Hidden verb of a worker; its options follow as JSON.
 const WORKER: &str = "worker";
@@ -41,6 +44,44 @@ fn chain(what: &str, error: &dyn std::error::Error) -> CliError {
 }
 
 /// Runs the daemon in the foreground.
-pub(crate) fn daemon(_settings: &Settings, _args: &DaemonArgs) -> Outcome {
-    Err(CliError::new("no daemon yet"))
+pub(crate) fn daemon(settings: &Settings, args: &DaemonArgs) -> Outcome {
+    let wrong = |what: String, fix: &str| CliError::new(what).fix(fix).status(125);
+    let host = settings
+        .host
+        .to_string()
+        .parse()
+        .map_err(|e: sprat_daemon::HostError| wrong(e.to_string(), "correct --host or SPRAT_HOST"))?;
+    let listen = match args.listen.as_str() {
+        "" => None,
+        address => Some(address.parse().map_err(|_| {
+            wrong(format!("invalid address {address:?}"), "write --listen 127.0.0.1:7070, or --listen \"\" for none")
+        })?),
+    };
+    let default_memory = u64::try_from(bytes("--default-memory", &args.default_memory)?).unwrap_or_default();
+    let config = DaemonConfig {
+        hosts: vec![host],
+        root: settings.root.clone(),
+        run: settings.run_folder(),
+        listen,
+        log: args.log_level.clone(),
+        pidfile: Some(settings.run_folder().join("daemon.pid")),
+        executable: std::env::current_exe()?,
+        worker_args: vec![WORKER.to_owned()],
+        compiler_args: vec![COMPILE.to_owned()],
+        worker_slots: args.worker_slots,
+        max_workers: args.max_workers,
+        default_memory,
+        insecure_registries: args.insecure_registry.clone(),
+        registry_certificates: args.registry_certificate.clone(),
+        on_ready: Some(say_ready),
+    };
+    sprat_daemon::run(config).map(|()| 0).map_err(|e| chain("the daemon cannot serve", &e).status(125))
+}
+
+/// Tells whoever started us that requests are answered from now on.
+fn say_ready() {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    // Nobody may be listening.
+    let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
 }

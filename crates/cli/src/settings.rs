@@ -15,6 +15,9 @@ pub(crate) const READY: &str = "ready";
 /// Bytes of a daemon's log that are shown when it can't start.
 const LOG_SHOWN: usize = 2000;
 
+/// Bytes of the longest path that leaves room for the name of a socket (a Unix socket's path has at most 107).
+const LONGEST_RUN: usize = 70;
+
 /// Host and root in effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -44,6 +47,19 @@ impl Settings {
             }
         };
         Ok(Self { host, implied: cli.host.is_none(), root })
+    }
+
+    /// Folder of the sockets between daemon and workers. It follows from the root alone, so that every daemon of a root
+    /// finds its workers; a root whose path is too long for a Unix socket gets one in the folder for temporary files.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        let within = self.root.join("run");
+        if within.as_os_str().len() <= LONGEST_RUN {
+            return within;
+        }
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&self.root, &mut hasher);
+        let hash = std::hash::Hasher::finish(&hasher);
+        std::env::temp_dir().join(format!("sprat-{}-{hash:016x}", rustix::process::geteuid().as_raw()))
     }
 
     /// A client of the daemon, which is started if none answers and none was named.
