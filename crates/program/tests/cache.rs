@@ -1,4 +1,5 @@
 //! The sealed cache: compiled once, shared, never run when anything about it was changed.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, fail by panic")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

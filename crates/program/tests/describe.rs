@@ -1,4 +1,5 @@
 //! What binaries are, and which are refused.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, too, fail by panic")]
 
 use std::path::Path;
 use std::process::Command;
