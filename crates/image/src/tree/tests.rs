@@ -264,6 +264,9 @@ proptest! {
                     layers.push(layer(|l| file(l, path, &number.to_string())));
                 }
                 Change::Remove(path) => {
+                    // Only what is there gets a whiteout.
+                    let within = format!("{path}/");
+                    if !model.keys().any(|other| other == path || other.starts_with(&within)) { continue; }
                     model.retain(|other, _| other != path && !other.starts_with(&format!("{path}/")));
                     layers.push(layer(|l| l.whiteout(path.as_bytes()).expect("a name")));
                 }
