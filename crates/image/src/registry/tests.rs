@@ -272,6 +272,15 @@ async fn what_a_registry_does_not_have_or_holds_no_wasm_is_named() {
 }
 
 #[tokio::test]
+async fn a_manifest_of_megabytes_is_refused() {
+    let fake = Fake::start().await;
+    let (_folder, store) = open();
+    let path = "/v2/x/manifests/latest";
+    fake.put(path, "application/vnd.oci.image.manifest.v1+json", &vec![b' '; crate::MAX_MANIFEST_BYTES as usize + 1]);
+    assert_eq!(pull(&registry(), &store, &fake).await.expect_err("too large").code(), "too_large");
+}
+
+#[tokio::test]
 async fn a_wasm_artifact_becomes_an_image_whose_entry_point_is_its_file() {
     let fake = Fake::start().await;
     let wasm = fake.blob(b"\0asm\x01\0\0\0");

@@ -248,6 +248,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn a_merged_tree_holds_what_a_plain_folder_would(changes in changes()) {
         let mut model: BTreeMap<String, String> = BTreeMap::new();
