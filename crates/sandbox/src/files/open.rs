@@ -35,12 +35,12 @@ impl Namespace<'_> {
         }
         let exclusive = create.create && create.exclusive;
         let mut found = self.resolve(base, path, if exclusive { Last::Name } else { follow.into() })?;
+        if create.create && found.slash {
+            return Err(Errno::IsDirectory);
+        }
         let Some(entry) = found.entry else {
             if !create.create {
                 return Err(Errno::NoEntry);
-            }
-            if found.slash {
-                return Err(Errno::IsDirectory);
             }
             let file = self.create_file(&mut found.parent, &found.name)?;
             return Ok(Descriptor::of_file(file, access, None, place));

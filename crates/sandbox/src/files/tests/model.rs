@@ -348,9 +348,10 @@ proptest! {
                 continue;
             }
             let expected = model.run(op);
-            match (&got, &expected) {
-                (Err(got), Err(expected)) => prop_assert_eq!(got, expected, "{:?}", op),
-                _ => prop_assert_eq!(&got, &expected, "{:?}", op),
+            // With two paths, which of two errors comes first is nobody's promise.
+            let two_paths = matches!(op, Op::Rename { .. } | Op::Link { .. });
+            if !(two_paths && got.is_err() && expected.is_err()) {
+                prop_assert_eq!(&got, &expected, "{:?}", op);
             }
         }
         let (mut got, mut expected) = (Vec::new(), Vec::new());
