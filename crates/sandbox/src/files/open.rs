@@ -34,8 +34,9 @@ impl Namespace<'_> {
             return Err(Errno::Invalid);
         }
         let exclusive = create.create && create.exclusive;
-        let mut found = self.resolve(base, path, if exclusive { Last::Name } else { follow.into() })?;
-        if create.create && found.slash {
+        let last = if exclusive || (create.create && path.ends_with('/')) { Last::Name } else { follow.into() };
+        let mut found = self.resolve(base, path, last)?;
+        if create.create && found.slash && !found.name.is_empty() {
             return Err(Errno::IsDirectory);
         }
         let Some(entry) = found.entry else {
