@@ -3,11 +3,10 @@
 //! A pull takes a manifest, fetches what it names into the store's blobs (three at once, each verified, each shared by
 //! all pulls that want it) and lets the store unpack it. A download that breaks off leaves a `.partial` file, which the
 //! next one continues.
-//!
-//! The manifest itself is read whole by the client library before its limit is checked.
 
 mod client;
 mod download;
+mod manifests;
 mod pull;
 mod push;
 
@@ -18,6 +17,7 @@ use oci_client::client::{Certificate, CertificateEncoding};
 use crate::{Digest, ProgressSink, Reference, Store, StoreError};
 use client::Session;
 use download::Flights;
+use manifests::ManifestReader;
 
 /// Credentials for one registry. Its Debug hides the secret.
 #[derive(Clone, Default)]
@@ -93,8 +93,9 @@ impl Registry {
     ) -> Result<Digest, StoreError> {
         let name = name.clone().or_latest();
         let session = self.session(&name, credentials)?;
-        session.authenticate(oci_client::RegistryOperation::Pull).await?;
-        pull::Pull { session, store, name, flights: &self.flights, progress }.run(platform).await
+        let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
+        let manifests = ManifestReader::new(&session, token, &self.certificates)?;
+        pull::Pull { session, manifests, store, name, flights: &self.flights, progress }.run(platform).await
     }
 
     /// Pushes a tagged image as an OCI image. Returns the manifest's digest and its size in bytes.
