@@ -29,7 +29,7 @@ fn steps_that_cannot_work_name_their_line() {
         ("COPY --from=1 x /", "line 2: invalid from flag value 1: it is not the number of an earlier stage"),
         ("COPY --from=scratch x /", "line 2: invalid from flag value scratch: scratch has no files"),
         ("ENV A=${", "line 2: bad substitution in \"${\""),
-        ("ENV A=${B:?B is needed}", "line 2: B: B is needed"),
+        ("ENV A=\"${B:?B is needed}\"", "line 2: B: B is needed"),
         (
             "STOPSIGNAL SIGNO",
             "line 2: invalid signal: \"SIGNO\": write a name such as SIGTERM or a number from 1 to 64",

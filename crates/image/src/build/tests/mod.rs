@@ -39,7 +39,7 @@ impl Runner for FakeRunner {
 
 /// A store and what builds need.
 struct House {
-    root: tempfile::TempDir,
+    root: Arc<tempfile::TempDir>,
     store: Arc<Store>,
     runner: Arc<FakeRunner>,
 }
@@ -49,6 +49,8 @@ struct Outcome {
     result: Result<Digest, BuildError>,
     log: String,
     store: Arc<Store>,
+    /// The store's folder lives as long as it may be looked into.
+    _root: Arc<tempfile::TempDir>,
 }
 
 impl House {
@@ -57,7 +59,7 @@ impl House {
     }
 
     fn running(program: impl Fn(&RunStep) -> i32 + Send + Sync + 'static) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        let root = Arc::new(tempfile::tempdir().unwrap());
         let store = Arc::new(Store::open(root.path()).unwrap());
         let runner = Arc::new(FakeRunner { program: Box::new(program), steps: Mutex::default() });
         Self { root, store, runner }
@@ -96,7 +98,7 @@ impl House {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let result = runtime.block_on(builder.build(path, options, events, Arc::new(|_| {})));
         let log = log.lock().clone();
-        Outcome { result, log, store: Arc::clone(&self.store) }
+        Outcome { result, log, store: Arc::clone(&self.store), _root: Arc::clone(&self.root) }
     }
 }
 
