@@ -81,3 +81,54 @@ fn reversed(path: &[u8]) -> Vec<Vec<u8>> {
 pub(super) fn shown(path: &[Vec<u8>]) -> String {
     format!("/{}", String::from_utf8_lossy(&path.join(&b'/')))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::layer::{Attributes, DATA_FILE, INDEX_FILE, LayerWriter, unpack};
+
+    /// A tree of these links, with a file `f` and a folder `a/b`.
+    fn tree(links: &[(String, String)]) -> Tree {
+        let mut layer = LayerWriter::new();
+        layer.bytes(b"f", Attributes::FILE, b"x".to_vec()).unwrap();
+        for (name, target) in links {
+            layer.symlink(name.as_bytes(), Attributes::FILE, target.as_bytes()).unwrap();
+        }
+        layer.folder(b"a/b", Attributes::FOLDER).unwrap();
+        let mut tar = Vec::new();
+        layer.write(&mut tar).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut data = std::fs::File::create(folder.path().join(DATA_FILE)).unwrap();
+        let index = unpack(&mut tar.as_slice(), &mut data).unwrap();
+        std::fs::write(folder.path().join(INDEX_FILE), index).unwrap();
+        Tree::open(&[folder.path().to_owned()]).unwrap()
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["..", ".", "", "a", "b", "f", "x", "y"]), 0..6)
+            .prop_map(|parts| parts.join("/"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_leads_to_real_names_within_the_tree(x in path(), y in path(), z in path(), asked in path()) {
+            let tree = tree(&[("x".into(), format!("/{x}")), ("a/y".into(), format!("./{y}")), ("a/b/x".into(), format!("./{z}"))]);
+            if let Ok(place) = follow(&tree, asked.as_bytes()) {
+                prop_assert!(place.path.iter().all(|name| name != b".." && name != b"." && !name.is_empty()));
+                let real = place.path.iter().try_fold(Tree::ROOT, |folder, name| tree.child(folder, name));
+                prop_assert_eq!(real, place.node);
+                prop_assert!(place.node.is_none_or(|node| tree.node(node).kind != NodeKind::Symlink));
+            }
+        }
+
+        #[test]
+        fn what_is_there_is_what_the_tree_itself_finds(x in path(), y in path(), asked in path()) {
+            let tree = tree(&[("x".into(), format!("/{x}")), ("a/y".into(), format!("./{y}"))]);
+            if let Some(node) = tree.lookup(&asked) {
+                prop_assert_eq!(follow(&tree, asked.as_bytes()).map(|place| place.node), Ok(Some(node)));
+            }
+        }
+    }
+}
