@@ -146,6 +146,11 @@ impl Manifest {
         matches!(self.config.media_type.as_str(), OCI_CONFIG | DOCKER_CONFIG)
     }
 
+    /// True if it could become a container: a docker-style image, or an artifact with wasm.
+    pub(crate) fn is_runnable(&self) -> bool {
+        self.has_image_config() || self.layers.iter().any(|layer| layer.layer_kind() == LayerKind::Wasm)
+    }
+
     /// All that the manifest names, the configuration first.
     pub(crate) fn content(&self) -> impl Iterator<Item = &Descriptor> {
         std::iter::once(&self.config).chain(&self.layers)

@@ -49,7 +49,7 @@ fn open() -> (tempfile::TempDir, Store) {
 struct RealRegistry {
     child: Child,
     host: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for RealRegistry {
@@ -60,8 +60,8 @@ impl Drop for RealRegistry {
 }
 
 impl RealRegistry {
-    /// Starts one on a free port; with a password file if `auth`.
-    fn start(auth: bool) -> Self {
+    /// Starts one on a free port; with a password file if `auth`, with TLS if `tls`.
+    fn start(auth: bool, tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let host = format!("127.0.0.1:{port}");
@@ -76,6 +76,32 @@ impl RealRegistry {
             std::fs::write(&passwords, output.stdout).expect("written");
             config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", passwords.display()));
         }
+        if tls {
+            let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("cert.pem"));
+            let made = Command::new("openssl")
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+                .args([
+                    "-subj",
+                    "/CN=test",
+                    "-addext",
+                    "subjectAltName=IP:127.0.0.1",
+                    "-addext",
+                    "basicConstraints=critical,CA:FALSE",
+                ])
+                .arg("-keyout")
+                .arg(&key)
+                .arg("-out")
+                .arg(&certificate)
+                .output()
+                .expect("openssl");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            let tls = format!(
+                "http: {{addr: \"{host}\", tls: {{certificate: {}, key: {}}}}}\n",
+                certificate.display(),
+                key.display()
+            );
+            config = config.replace(&format!("http: {{addr: \"{host}\"}}\n"), &tls);
+        }
         let file = folder.path().join("config.yml");
         std::fs::File::create(&file).and_then(|mut f| f.write_all(config.as_bytes())).expect("written");
         let child = Command::new("docker-registry")
@@ -85,7 +111,7 @@ impl RealRegistry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry");
-        let registry = Self { child, host, _folder: folder };
+        let registry = Self { child, host, folder };
         let started = Instant::now();
         while TcpStream::connect(&registry.host).is_err() {
             assert!(started.elapsed() < START_DEADLINE, "docker-registry does not answer");
@@ -114,7 +140,7 @@ async fn an_image_goes_to_a_real_registry_and_comes_back_the_same() {
     if !installed("docker-registry") || !installed("skopeo") {
         return;
     }
-    let real = RealRegistry::start(false);
+    let real = RealRegistry::start(false, false);
     let (_one, store) = open();
     let name = real.name("team/app:1");
     let image = image(&store, &name.to_string());
@@ -154,7 +180,7 @@ async fn a_registry_with_passwords_lets_in_only_who_knows_one() {
     if !installed("docker-registry") || !installed("htpasswd") {
         return;
     }
-    let real = RealRegistry::start(true);
+    let real = RealRegistry::start(true, false);
     let (_folder, store) = open();
     let name = real.name("app");
     image(&store, &name.to_string());
@@ -170,6 +196,24 @@ async fn a_registry_with_passwords_lets_in_only_who_knows_one() {
     client.login(&real.host, &me("secret")).await.expect("logged in");
     client.push(&store, &name, &me("secret"), &silent()).await.expect("pushed");
     client.pull(&store, &name, None, &me("secret"), &silent()).await.expect("pulled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_with_tls_is_believed_only_by_its_certificate() {
+    if !installed("docker-registry") || !installed("openssl") {
+        return;
+    }
+    let real = RealRegistry::start(false, true);
+    let (_folder, store) = open();
+    let name = real.name("app");
+    image(&store, &name.to_string());
+    let stranger = client().push(&store, &name, &Credentials::Anonymous, &silent()).await;
+    assert_eq!(stranger.expect_err("unknown certificate").code(), "registry_failed");
+    let options =
+        RegistryOptions { certificates: vec![real.folder.path().join("cert.pem")], ..RegistryOptions::default() };
+    let client = Registry::new(options).expect("a client");
+    client.push(&store, &name, &Credentials::Anonymous, &silent()).await.expect("pushed");
+    client.pull(&store, &name, None, &Credentials::Anonymous, &silent()).await.expect("pulled");
 }
 
 #[test]

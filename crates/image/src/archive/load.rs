@@ -129,10 +129,16 @@ impl<'a> Archive<'a> {
         let mut found = Vec::new();
         for entry in entries {
             let names = entry_names(&entry);
-            let manifest = self.image_manifest(entry, 0)?;
-            found.push(self.take_in(manifest, names)?);
+            let bytes = self.image_manifest(entry, 0)?;
+            // Signatures and attestations lie beside the images they speak of.
+            if matches!(Document::parse(&bytes)?, Document::Image(manifest) if manifest.is_runnable()) {
+                found.push(self.take_in(bytes, names)?);
+            }
         }
-        Ok(found)
+        match found.is_empty() {
+            true => Err(StoreError::invalid("archive", "it holds no image and no wasm")),
+            false => Ok(found),
+        }
     }
 
     /// Follows indexes to one image's manifest.

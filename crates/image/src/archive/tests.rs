@@ -76,6 +76,35 @@ fn a_docker_archive_loads_by_its_manifest() {
 }
 
 #[test]
+fn signatures_beside_an_image_are_passed_over() {
+    let layer = tar_of(&[("f", b"1")]);
+    let config = json!({"rootfs": {"type": "layers", "diff_ids": [Digest::of(&layer)]}}).to_string();
+    let blob = |media_type: &str, bytes: &[u8]| json!({"mediaType": media_type, "digest": Digest::of(bytes), "size": bytes.len()});
+    let image = json!({
+        "config": blob("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+        "layers": [blob("application/vnd.oci.image.layer.v1.tar", &layer)],
+    });
+    let signature = json!({
+        "config": blob("application/vnd.oci.empty.v1+json", b"{}"),
+        "layers": [blob("application/vnd.dev.cosign.simplesigning.v1+json", b"s")],
+    });
+    let (image, signature) = (image.to_string(), signature.to_string());
+    let archive = |manifests: &[&str]| {
+        let index =
+            json!({"manifests": manifests.iter().map(|m| blob("", m.as_bytes())).collect::<Vec<_>>()}).to_string();
+        let blobs = [image.as_bytes(), signature.as_bytes(), config.as_bytes(), &layer];
+        let paths: Vec<_> = blobs.iter().map(|b| format!("blobs/sha256/{}", Digest::of(b).hex())).collect();
+        let mut files: Vec<_> = paths.iter().map(String::as_str).zip(blobs).collect();
+        files.push(("index.json", index.as_bytes()));
+        tar_of(&files)
+    };
+    let (_folder, store) = open();
+    let loaded = load(&store, archive(&[&signature, &image]).as_slice(), &silent()).expect("loaded");
+    assert_eq!((loaded.len(), loaded[0].id.clone()), (1, Digest::of(config.as_bytes())));
+    assert!(load(&store, archive(&[&signature]).as_slice(), &silent()).is_err());
+}
+
+#[test]
 fn a_hostile_archive_is_refused_and_nothing_is_kept() {
     let (_one, source) = open();
     image(&source, "1", "a");

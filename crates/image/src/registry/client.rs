@@ -16,6 +16,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for the next bytes.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longest wait for the answer that tells plain HTTP from TLS.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How Sprat names itself.
 pub(super) const USER_AGENT: &str = concat!("sprat/", env!("CARGO_PKG_VERSION"));
 
@@ -95,6 +97,20 @@ pub(super) fn is_loopback(registry: &str) -> bool {
     host == "localhost"
         || address.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// True if a registry that may be spoken to over plain HTTP does speak it; else it is TLS.
+pub(super) async fn speaks_plain_http(registry: &str) -> bool {
+    let Ok(client) = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(PROBE_TIMEOUT).build()
+    else {
+        return true;
+    };
+    match client.get(format!("http://{registry}/v2/")).send().await {
+        // What servers say to plain HTTP on a TLS port; a registry has no reason to say it here.
+        Ok(response) => response.status() != reqwest::StatusCode::BAD_REQUEST,
+        // Nobody there is the caller's error to tell; broken off or silent means another protocol.
+        Err(error) => error.is_connect(),
+    }
 }
 
 /// What an error of the protocol means for the caller.

@@ -303,8 +303,66 @@ async fn a_wasm_artifact_becomes_an_image_whose_entry_point_is_its_file() {
         (tree.read(file, 8).expect("readable").as_slice(), tree.node(file).mode),
         (&b"\0asm\x01\0\0\0"[..], 0o755)
     );
+    // An archive of it brings the same image, through the layout's manifest or the docker-archive's tar.
+    let mut tar = Vec::new();
+    crate::archive::save(&store, &[id.to_string()], &mut tar).expect("saved");
+    let (_other_folder, other) = open();
+    let loaded = crate::archive::load(&other, tar.as_slice(), &silent()).expect("loaded");
+    assert_eq!(loaded[0].id, id);
     // It can be a base of other images, and its layer is made again when it is lost.
     let on_top = store.create(&image.config, &[image.layers[0].diff_id.clone()], &[], &[]).expect("an image");
     std::fs::remove_dir_all(&image.layers[0].path).expect("removed");
     assert!(store.tree(&on_top).is_ok());
+}
+
+#[tokio::test]
+async fn a_wasm_layer_of_a_docker_style_image_lies_where_its_entry_point_says() {
+    let fake = Fake::start().await;
+    let wasm = fake.blob(b"\0asm\x01\0\0\0");
+    let config = json!({
+        "architecture": "wasm", "os": "wasip1", "config": {"Entrypoint": ["/bin/app.wasm"]},
+        "rootfs": {"type": "layers", "diff_ids": [wasm]},
+    });
+    let config = config.to_string();
+    let config_digest = fake.blob(config.as_bytes());
+    fake.manifest(&json!({
+        "schemaVersion": 2,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config.len()},
+        "layers": [{"mediaType": "application/vnd.module.wasm.content.layer.v1+wasm", "digest": wasm, "size": 8}],
+    }));
+    let (_folder, store) = open();
+    assert_eq!(pull(&registry(), &store, &fake).await.expect("pulled"), config_digest);
+    let image = store.resolve(&config_digest.to_string()).expect("there");
+    assert!(store.tree(&image).expect("a tree").lookup("/bin/app.wasm").is_some());
+}
+
+#[tokio::test]
+async fn a_pull_that_is_given_up_leaves_no_image_and_can_be_taken_up_again() {
+    let fake = Fake::start().await;
+    let layer = serve_image(&fake, &vec![7; 300_000]);
+    let (folder, store) = open();
+    let registry = registry();
+    // Given up at the first bytes of the layer.
+    let (told, first_bytes) = tokio::sync::oneshot::channel();
+    let told = Mutex::new(Some(told));
+    let progress: ProgressSink = Arc::new(move |step: Progress| {
+        if step.status == "Downloading" {
+            told.lock().take().map(|told| told.send(()));
+        }
+    });
+    let name = fake.name();
+    tokio::select! {
+        biased;
+        _ = first_bytes => {}
+        _ = registry.pull(&store, &name, None, &Credentials::Anonymous, &progress) => {}
+    }
+    let store = match store.images().expect("images").is_empty() {
+        true => {
+            drop(store);
+            Store::open(folder.path()).expect("a store")
+        }
+        false => store,
+    };
+    pull(&registry, &store, &fake).await.expect("pulled");
+    assert!(store.paths.blob(&layer).exists());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Lease, Store, StoreError};
-use crate::{Digest, Image, Reference, ReferenceError};
+use crate::{Digest, Image, Reference};
 
 impl Store {
     /// The image with this name, id or unique short id (as docker resolves them).
@@ -16,11 +16,7 @@ impl Store {
         if let Some(id) = full_id(name) {
             return image(&id).ok_or_else(|| StoreError::NotFound(name.to_owned()));
         }
-        let reference = match name.parse::<Reference>() {
-            Ok(reference) => reference,
-            Err(error @ ReferenceError::UpperCase(_)) => return Err(error.into()),
-            Err(error) => return Err(error.into()),
-        };
+        let reference = name.parse::<Reference>()?;
         let wanted = match reference.digest() {
             // A digest decides; a tag beside it is for people.
             Some(digest) => reference.at_digest(digest.clone()),
