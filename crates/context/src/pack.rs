@@ -12,8 +12,8 @@ use tar::{EntryType, Header};
 use crate::walk::io;
 use crate::{ContextError, Entry, EntryKind, IGNORE_FILE, Ignore, MAX_IGNORE_BYTES, clean, walk};
 
-/// Most bytes of all files of a context.
-pub const MAX_CONTEXT_BYTES: u64 = 64 << 30;
+/// Most bytes of all files of a context; the builder takes no more either.
+pub const MAX_CONTEXT_BYTES: u64 = 8 << 30;
 
 /// Mode of a file that is given by its bytes.
 const EXTRA_MODE: u32 = 0o644;
@@ -23,7 +23,8 @@ const EXTRA_MODE: u32 = 0o644;
 pub struct PackOptions {
     /// The Dockerfile within the context, sent whatever `.dockerignore` says; empty is `Dockerfile`.
     pub dockerfile: String,
-    /// Files from outside of the folder. They hide files of the folder with the same path.
+    /// Files from outside of the folder. They hide files of the folder with the same path, and `.dockerignore` does
+    /// not hold for them.
     pub extras: Vec<Extra>,
 }
 
@@ -60,8 +61,16 @@ pub struct Packed {
 /// # Errors
 /// The file can't be read, is too large, or a pattern is malformed.
 pub fn read_ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, ContextError> {
+    match ignore_file(folder, dockerfile)? {
+        Some((_, text)) => Ignore::parse(&text),
+        None => Ok(Ignore::default()),
+    }
+}
+
+/// Name and text of the file with the patterns.
+fn ignore_file(folder: &Path, dockerfile: &str) -> Result<Option<(String, String)>, ContextError> {
     for name in [format!("{}{IGNORE_FILE}", dockerfile_path(dockerfile)), IGNORE_FILE.to_owned()] {
-        let path = folder.join(name);
+        let path = folder.join(&name);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -69,9 +78,10 @@ pub fn read_ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, ContextErr
         };
         let mut bytes = Vec::new();
         file.take(MAX_IGNORE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|source| io(&path, source))?;
-        return Ignore::parse(std::str::from_utf8(&bytes).map_err(|_| ContextError::IgnoreNotUtf8)?);
+        let text = String::from_utf8(bytes).map_err(|_| ContextError::IgnoreNotUtf8)?;
+        return Ok(Some((name, text)));
     }
-    Ok(Ignore::default())
+    Ok(None)
 }
 
 fn dockerfile_path(dockerfile: &str) -> String {
@@ -88,8 +98,9 @@ pub fn pack(
     to: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Packed, ContextError> {
-    let extras = options.extras.iter().map(extra_path).collect::<Result<Vec<_>, _>>()?;
-    let ignore = read_ignore(folder, &options.dockerfile)?;
+    let mut extras = options.extras.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    let patterns = ignore_file(folder, &options.dockerfile)?;
+    let ignore = Ignore::parse(patterns.as_ref().map_or("", |(_, text)| text))?;
     let dockerfile = dockerfile_path(&options.dockerfile);
     let beside = format!("{dockerfile}{IGNORE_FILE}");
     let always = |path: &str| match path.strip_suffix('/') {
@@ -97,25 +108,46 @@ pub fn pack(
         None => path == IGNORE_FILE || path == dockerfile || path == beside,
     };
     let mut entries = walk(folder, &ignore, &always)?;
-    entries.retain(|entry| !extras.contains(&entry.path));
+    if let Some((name, text)) = patterns
+        && let Some(text) = with_exceptions(text, &ignore, &dockerfile, &extras)
+    {
+        extras.push(Extra { path: name, content: ExtraContent::Bytes(text.into_bytes()) });
+    }
+    entries.retain(|entry| extras.iter().all(|extra| extra.path != entry.path));
     let mut packer = Packer { tar: tar::Builder::new(to), sent: 0, progress };
     for entry in &entries {
         packer.entry(entry)?;
     }
-    for (extra, path) in options.extras.iter().zip(&extras) {
-        packer.extra(extra, path)?;
+    for extra in &extras {
+        packer.extra(extra)?;
     }
     let bytes = packer.sent;
     packer.tar.into_inner().and_then(|mut to| to.flush()).map_err(ContextError::Write)?;
     Ok(Packed { entries: entries.len() + extras.len(), bytes })
 }
 
-fn extra_path(extra: &Extra) -> Result<String, ContextError> {
+/// The extra file under its cleaned path.
+fn named(extra: &Extra) -> Result<Extra, ContextError> {
     let path = clean(extra.path.trim_start_matches('/'));
     if path == "." || path == ".." || path.starts_with("../") {
         return Err(ContextError::ExtraPath(extra.path.clone()));
     }
-    Ok(path)
+    Ok(Extra { path, content: extra.content.clone() })
+}
+
+/// The patterns with an exception for each extra file that they exclude: the builder reads them again. The Dockerfile
+/// needs none, as the builder reads it in any case.
+fn with_exceptions(text: String, ignore: &Ignore, dockerfile: &str, extras: &[Extra]) -> Option<String> {
+    let hidden = |extra: &&Extra| extra.path != dockerfile && ignore.excludes(&extra.path);
+    let exceptions: String = extras.iter().filter(hidden).map(|extra| format!("\n!{}", escape(&extra.path))).collect();
+    (!exceptions.is_empty()).then(|| format!("{text}{exceptions}\n"))
+}
+
+/// A pattern that matches `path` alone.
+fn escape(path: &str) -> String {
+    path.chars()
+        .flat_map(|c| matches!(c, '*' | '?' | '[' | ']' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 struct Packer<'a, W: Write> {
@@ -140,7 +172,8 @@ impl<W: Write> Packer<'_, W> {
         }
     }
 
-    fn extra(&mut self, extra: &Extra, path: &str) -> Result<(), ContextError> {
+    fn extra(&mut self, extra: &Extra) -> Result<(), ContextError> {
+        let path = extra.path.as_str();
         match &extra.content {
             ExtraContent::File(host) => self.file(path, host, OFlags::empty()),
             ExtraContent::Bytes(bytes) => {
@@ -319,6 +352,19 @@ mod tests {
         assert_eq!(names(&tar), ["hello.wasm", "Dockerfile"]);
         assert_eq!(content(&tar, "hello.wasm"), b"built");
         assert_eq!(content(&tar, "Dockerfile"), b"FROM scratch\n");
+    }
+
+    #[test]
+    fn extra_files_that_the_patterns_exclude_are_excepted_for_the_builder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".dockerignore"), "*").unwrap();
+        let extra = |path: &str| Extra { path: path.into(), content: ExtraContent::Bytes(Vec::new()) };
+        let extras = vec![extra("a[1].wasm"), extra("Dockerfile")];
+        let tar = packed(folder.path(), &PackOptions { dockerfile: String::new(), extras });
+        let text = String::from_utf8(content(&tar, ".dockerignore")).unwrap();
+        assert_eq!(text, "*\n!a\\[1\\].wasm\n");
+        assert!(!Ignore::parse(&text).unwrap().excludes("a[1].wasm"));
+        assert_eq!(names(&tar).iter().filter(|name| *name == ".dockerignore").count(), 1);
     }
 
     #[test]

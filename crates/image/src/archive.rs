@@ -3,7 +3,6 @@
 //! An archive is a stranger's: it is unpacked by the same reader and limits as a layer, into a tree that is thrown away
 //! afterwards, and everything in it is checked against the digest that names it.
 
-mod changes;
 mod import;
 mod load;
 mod save;
@@ -11,8 +10,6 @@ mod save;
 use std::io::{Read, Write};
 
 use crate::{Digest, ProgressSink, Reference, Store, StoreError};
-
-pub use changes::apply_change;
 
 /// Most images of one archive.
 pub const MAX_ARCHIVE_IMAGES: usize = 1024;

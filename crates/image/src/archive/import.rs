@@ -4,7 +4,7 @@ use std::io::Read;
 
 use jiff::Timestamp;
 
-use super::changes::apply_line;
+use crate::dockerfile::apply_changes;
 use crate::layer::decompress;
 use crate::{Digest, HistoryEntry, ImageConfig, Reference, Store, StoreError};
 
@@ -16,9 +16,7 @@ pub(super) fn import(
     changes: &[String],
 ) -> Result<Digest, StoreError> {
     let mut config = ImageConfig::default();
-    for line in changes {
-        apply_line(&mut config, line).map_err(|reason| StoreError::invalid(format!("change {line:?}"), reason))?;
-    }
+    apply_changes(&mut config, changes).map_err(|error| StoreError::invalid("change", error))?;
     let _held = store.hold_new_layers();
     let mut tar = decompress(from).map_err(|error| StoreError::invalid("archive", error))?;
     let layer = store.add_layer(&mut tar)?;
