@@ -186,17 +186,20 @@ async fn a_computing_guest_of_its_own_worker_is_stopped_with_it() {
 async fn guests_come_and_go_on_one_connection() {
     let mut world = World::new(true).await;
     let mut request = world.request("a", ECHO).await;
-    let mut starts = Vec::new();
+    let (mut starts, mut rounds) = (Vec::new(), Vec::new());
     for round in 0..500 {
         request.id = format!("g{round}");
         let before = Instant::now();
         world.client.start(&request).await.unwrap();
         starts.push(before.elapsed());
         assert_eq!(world.exit().await, Exit::Code(0));
+        let before = Instant::now();
         world.client.forget(&request.id).await.unwrap();
+        rounds.push(before.elapsed());
     }
     starts.sort();
-    println!("start: median {:?}, most {:?}", starts[250], starts[499]);
+    rounds.sort();
+    println!("start: median {:?}, most {:?}; forget: median {:?}", starts[250], starts[499], rounds[250]);
     assert!(world.client.list().await.unwrap().is_empty());
     world.client.shutdown().await.unwrap();
 }
