@@ -23,7 +23,7 @@ pub(crate) const LINE_BYTES: usize = 16 << 10;
 pub struct LogOptions {
     /// The newest file; older ones get `.1`, `.2` … behind their name. It appears with the first line.
     pub path: PathBuf,
-    /// Bytes of one file. Default 10 MB.
+    /// Bytes of one file; 0 is no limit. Default 10 MB.
     pub max_size: u64,
     /// Files kept, the newest included. Default 3.
     pub max_files: u32,

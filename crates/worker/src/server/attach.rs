@@ -2,8 +2,10 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Server;
 use super::connection::answer;
@@ -12,6 +14,9 @@ use crate::host::Host;
 use crate::outbox::{Outbox, read_some};
 use crate::stdio::Streams;
 use crate::wire::{AttachRequest, Outgoing, Payload, Refusal, code};
+
+/// How often a client whose input waits is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl<H: Host> Server<H> {
     /// Carries a guest's streams until it ends and the client has read everything, or the client goes.
@@ -59,6 +64,18 @@ impl<H: Host> Server<H> {
     }
 }
 
+/// Returns when the client is gone: while a guest reads nothing, neither is the connection read.
+async fn hung_up(outbox: &Outbox) {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let mut fds = [PollFd::new(outbox.stream(), PollFlags::RDHUP)];
+        if !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0)) {
+            return;
+        }
+    }
+}
+
 /// Gives the guest what the client sends, until the client goes.
 async fn take_input(streams: &Streams, outbox: &Outbox, wanted: bool, mut read: BytesMut) {
     loop {
@@ -68,7 +85,12 @@ async fn take_input(streams: &Streams, outbox: &Outbox, wanted: bool, mut read: 
                     return;
                 }
             }
-            Ok(Some((ChunkKind::Input, bytes))) if wanted => streams.feed(bytes).await,
+            Ok(Some((ChunkKind::Input, bytes))) if wanted => {
+                tokio::select! {
+                    () = streams.feed(bytes) => {}
+                    () = hung_up(outbox) => return,
+                }
+            }
             Ok(Some((ChunkKind::InputEnd, _))) if wanted => streams.input_ended(),
             Ok(Some(_)) => {}
             Err(_) => return,
