@@ -1,6 +1,7 @@
 //! Builds against a real store; programs of RUN steps are a closure.
 
 mod cache;
+mod client;
 mod copying;
 mod failures;
 mod steps;
