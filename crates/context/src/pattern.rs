@@ -246,6 +246,7 @@ mod tests {
             ("\\*", "a", false),
             ("a.b", "axb", false),
             ("é?", "éß", true),
+            ("arr[[]0].txt", "arr[0].txt", true),
         ] {
             assert_eq!(ignored(pattern, path), expected, "{pattern} on {path}");
         }

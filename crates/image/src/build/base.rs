@@ -6,7 +6,10 @@ use super::Builder;
 use super::error::StepError;
 use crate::{Image, Lease, ProgressSink, Reference, StoreError};
 
-/// Finds an image that FROM or `--from` names. With `always` the registry is asked even if the store has it.
+/// The platform that images have which are not for wasm.
+const NATIVE_PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
+
+/// Finds an image that FROM names. With `always` the registry is asked even if the store has it.
 pub(super) async fn image(
     builder: &Builder,
     name: &str,
@@ -24,4 +27,19 @@ pub(super) async fn image(
     let credentials = builder.credentials.get(reference.registry()).cloned().unwrap_or_default();
     let id = builder.registry.pull(&builder.store, &reference, platform, &credentials, progress).await?;
     Ok(builder.store.lease(&id.to_string())?)
+}
+
+/// Finds an image whose files are copied: as they are not run, those of another platform than wasm will do.
+pub(super) async fn files(
+    builder: &Builder,
+    name: &str,
+    always: bool,
+    progress: &ProgressSink,
+) -> Result<(Arc<Image>, Lease), StepError> {
+    match image(builder, name, None, always, progress).await {
+        Err(StepError::Store(StoreError::NoWasmPlatform { .. })) => {
+            image(builder, name, Some(NATIVE_PLATFORM), true, progress).await
+        }
+        found => found,
+    }
 }

@@ -1,20 +1,18 @@
 //! COPY and ADD: sources and target → the entries of a layer.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-
-use tempfile::TempDir;
 
 use super::error::{StepError, chain};
 use super::items::{Content, Items, NodeReader};
 use super::select::{Files, Selected};
 use super::target::{Place, follow, shown};
+use super::unpacked::Unpacked;
 use super::{cache, owner};
 use crate::dockerfile::{Copy, Problem, Source, refuse_remote};
-use crate::layer::{Attributes, DATA_FILE, INDEX_FILE, Index, Owner, TarReader, WHITEOUT_PREFIX, decompress, unpack};
-use crate::{Digest, NodeId, NodeKind, Tree};
+use crate::layer::{Attributes, LayerError, Owner, TarReader, WHITEOUT_PREFIX, decompress};
+use crate::{Digest, NodeId, NodeKind, StoreError, Tree};
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -23,12 +21,12 @@ const NANOS: i64 = 1_000_000_000;
 pub(super) struct Planned {
     items: Items,
     /// Unpacked archives that items refer to.
-    archives: Vec<TempDir>,
+    archives: Vec<Unpacked>,
 }
 
 impl Planned {
     /// The items, and what must live while they are read.
-    pub(super) fn into_parts(self) -> (Items, Vec<TempDir>) {
+    pub(super) fn into_parts(self) -> (Items, Vec<Unpacked>) {
         (self.items, self.archives)
     }
 
@@ -69,7 +67,7 @@ struct Copying<'a> {
     mode: Option<u32>,
     aside: &'a Path,
     items: Items,
-    archives: Vec<TempDir>,
+    archives: Vec<Unpacked>,
     /// Within an archive: its files keep their owners.
     keep_owners: bool,
 }
@@ -237,19 +235,15 @@ impl Copying<'_> {
 
     /// Unpacks an archive into the target, which is a folder. Owners stay as the archive has them.
     fn archive(&mut self, files: &Files, node: NodeId, name: &str, place: &Place) -> Result<(), StepError> {
-        let folder = tempfile::tempdir_in(self.aside).map_err(StepError::Files)?;
-        let bad = |reason| StepError::Archive { path: name.to_owned(), reason };
-        let mut tar = decompress(NodeReader::new(&files.tree, node)).map_err(|error| bad(error.to_string()))?;
-        let mut data = File::create(folder.path().join(DATA_FILE)).map_err(StepError::Files)?;
-        let index = unpack(&mut tar, &mut data).map_err(|error| bad(chain(&error)))?;
-        let len = Index::decode(&index).map_err(bad)?.data_len;
-        data.set_len(len).map_err(StepError::Files)?;
-        std::fs::write(folder.path().join(INDEX_FILE), &index).map_err(StepError::Files)?;
-        let unpacked = Files { tree: Arc::new(Tree::open(&[folder.path().to_owned()])?), ignore: None };
-        self.archives.push(folder);
+        let unpacked = Unpacked::read(NodeReader::new(&files.tree, node), self.aside).map_err(|error| match error {
+            failed @ LayerError::Write(_) => StepError::Store(StoreError::layer("archive", self.aside, failed)),
+            refused => StepError::Archive { path: name.to_owned(), reason: chain(&refused) },
+        })?;
+        let inside = Files { tree: Arc::clone(&unpacked.tree), ignore: None };
+        self.archives.push(unpacked);
         self.make_folder(&place.path)?;
         self.keep_owners = true;
-        let result = self.contents(&unpacked, &[], Tree::ROOT, &place.path, place.node);
+        let result = self.contents(&inside, &[], Tree::ROOT, &place.path, place.node);
         self.keep_owners = false;
         result
     }

@@ -224,7 +224,7 @@ impl Driver<'_> {
                 None => return Err(StepError::From { name, reason: "this stage was not built".to_owned() }),
             },
             Origin::Image(name) => {
-                let (image, lease) = base::image(self.builder, &name, None, self.options.pull, &self.progress).await?;
+                let (image, lease) = base::files(self.builder, &name, self.options.pull, &self.progress).await?;
                 let tree = self.session.store.tree(&image)?;
                 // Open files stay readable, whatever is collected.
                 drop(lease);

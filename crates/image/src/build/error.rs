@@ -39,6 +39,20 @@ pub enum BuildError {
     Store(#[from] StoreError),
 }
 
+impl BuildError {
+    /// A stable code, such as `build_step_failed`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Dockerfile { .. } => "invalid_dockerfile",
+            Self::Step { .. } => "build_step_failed",
+            Self::Run { .. } => "build_program_failed",
+            Self::Context(_) => "invalid_build_context",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
 impl From<DockerfileError> for BuildError {
     fn from(error: DockerfileError) -> Self {
         Self::Dockerfile { line: error.line, message: error.problem.to_string() }

@@ -24,6 +24,7 @@ mod stage;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use super::stage::{Session, Stage};
 use super::{Builder, RunStep, owner};
 use crate::dockerfile::{Command, Instruction, argv};
 use crate::layer::from_upper;
-use crate::{Digest, ImageConfig, Store, Tree};
+use crate::{Digest, ImageConfig, Store, StoreError, Tree};
 
 /// Runs `command`, unless the cache knows what it gives.
 pub(super) async fn step(
@@ -47,7 +47,9 @@ async fn run(
 ) -> Result<Option<Digest>, BuildError> {
     let store = Arc::clone(&session.store);
     let tree = stage.tree(&store).map_err(|error| error.at(line))?;
-    let upper = tempfile::tempdir_in(&store.paths.aside).map_err(|error| StepError::Files(error).at(line))?;
+    let aside = store.paths.aside.clone();
+    let upper =
+        tempfile::tempdir_in(&aside).map_err(|error| StoreError::io("make room for a step in", &aside, error))?;
     let layers: Result<Vec<_>, _> = stage.layers.iter().map(|layer| store.layer_path(layer)).collect();
     let argv = argv(&stage.config, command);
     let shown = argv.join(" ");
@@ -74,15 +76,17 @@ fn environment(session: &Session, stage: &Stage, arguments: Vec<String>) -> Vec<
 
 /// Makes a layer of what a step wrote, if it wrote anything.
 fn keep(store: &Store, tree: &Tree, upper: &Path, user: &str) -> Result<Option<Digest>, StepError> {
-    if std::fs::read_dir(upper).map_err(StepError::Files)?.next().is_none() {
+    let aside = &store.paths.aside;
+    let failed = |error| StoreError::io("keep the files of a step in", aside, error);
+    if std::fs::read_dir(upper).map_err(failed)?.next().is_none() {
         return Ok(None);
     }
     let owner = owner::resolve(tree, user)?;
-    let mut file = tempfile::tempfile_in(&store.paths.aside).map_err(StepError::Files)?;
+    let mut file = tempfile::tempfile_in(aside).map_err(failed)?;
     let mut buffered = std::io::BufWriter::new(&mut file);
-    from_upper(upper, tree, owner, &mut buffered)?;
-    buffered.flush().map_err(StepError::Files)?;
+    from_upper(upper, tree, owner, &mut buffered).map_err(|error| StoreError::layer("layer", aside, error))?;
+    buffered.flush().map_err(failed)?;
     drop(buffered);
-    file.rewind().map_err(StepError::Files)?;
+    file.rewind().map_err(failed)?;
     Ok(Some(store.add_layer(&mut file)?))
 }

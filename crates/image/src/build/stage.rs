@@ -160,8 +160,10 @@ impl Stage {
         copy: &Copy,
         from: Option<Files>,
     ) -> Result<(), StepError> {
-        let context =
-            || Files { tree: Arc::clone(&session.context.tree), ignore: Some(Arc::clone(&session.context.ignore)) };
+        let context = || Files {
+            tree: Arc::clone(&session.context.files.tree),
+            ignore: Some(Arc::clone(&session.context.ignore)),
+        };
         let files = from.unwrap_or_else(context);
         let stage = self.tree(&session.store)?;
         let planned = copy::plan(copy, &files, &stage, &self.config.working_dir, &session.store.paths.aside)?;

@@ -1,6 +1,7 @@
 //! Builds against a real store; programs of RUN steps are a closure.
 
 mod cache;
+mod client;
 mod copying;
 mod failures;
 mod steps;
@@ -96,7 +97,9 @@ impl House {
             }
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result = runtime.block_on(builder.build(path, options, events, Arc::new(|_| {})));
+        // Spawned, as the daemon does: a build can move between threads.
+        let build = runtime.spawn(async move { builder.build(path, options, events, Arc::new(|_| {})).await });
+        let result = runtime.block_on(build).unwrap();
         let log = log.lock().clone();
         Outcome { result, log, store: Arc::clone(&self.store), _root: Arc::clone(&self.root) }
     }
