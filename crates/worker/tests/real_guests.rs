@@ -1,5 +1,7 @@
 //! Real guests in real, confined worker processes: this test program, started anew.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
