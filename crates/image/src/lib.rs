@@ -24,4 +24,4 @@ pub use manifest::{MAX_CONFIG_BYTES, MAX_INDEX_ENTRIES, MAX_LAYERS, MAX_MANIFEST
 pub use progress::{Progress, ProgressSink};
 pub use reference::{Reference, ReferenceError};
 pub use store::{ImageUse, Lease, PruneReport, RemoveReport, Store, StoreError};
-pub use tree::{MAX_LINKS_FOLLOWED, Node, NodeId, NodeKind, Tree, TreeError};
+pub use tree::{MAX_LINKS_FOLLOWED, MAX_TREE_NAME_BYTES, MAX_TREE_NODES, Node, NodeId, NodeKind, Tree, TreeError};

@@ -3,11 +3,10 @@
 //! A pull takes a manifest, fetches what it names into the store's blobs (three at once, each verified, each shared by
 //! all pulls that want it) and lets the store unpack it. A download that breaks off leaves a `.partial` file, which the
 //! next one continues.
-//!
-//! The manifest itself is read whole by the client library before its limit is checked.
 
 mod client;
 mod download;
+mod manifests;
 mod pull;
 mod push;
 
@@ -18,6 +17,7 @@ use oci_client::client::{Certificate, CertificateEncoding};
 use crate::{Digest, ProgressSink, Reference, Store, StoreError};
 use client::Session;
 use download::Flights;
+use manifests::ManifestReader;
 
 /// Credentials for one registry. Its Debug hides the secret.
 #[derive(Clone, Default)]
@@ -92,9 +92,10 @@ impl Registry {
         progress: &ProgressSink,
     ) -> Result<Digest, StoreError> {
         let name = name.clone().or_latest();
-        let session = self.session(&name, credentials)?;
-        session.authenticate(oci_client::RegistryOperation::Pull).await?;
-        pull::Pull { session, store, name, flights: &self.flights, progress }.run(platform).await
+        let session = self.session(&name, credentials).await?;
+        let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
+        let manifests = ManifestReader::new(&session, token, &self.certificates)?;
+        pull::Pull { session, manifests, store, name, flights: &self.flights, progress }.run(platform).await
     }
 
     /// Pushes a tagged image as an OCI image. Returns the manifest's digest and its size in bytes.
@@ -111,7 +112,7 @@ impl Registry {
         let name = name.clone().or_latest();
         // Canonical, so that it can't be taken for a short id.
         let (image, lease) = store.lease(&name.to_string())?;
-        let session = self.session(&name, credentials)?;
+        let session = self.session(&name, credentials).await?;
         session.authenticate(oci_client::RegistryOperation::Push).await?;
         let pushed = push::Push { session, store, name, progress }.run(&image).await;
         drop(lease);
@@ -127,11 +128,13 @@ impl Registry {
         let host = host.split('/').next().unwrap_or(host);
         // A repository to ask about, which need not exist.
         let probe: Reference = format!("{host}/sprat/login:latest").parse()?;
-        self.session(&probe, credentials)?.check_credentials().await
+        self.session(&probe, credentials).await?.check_credentials().await
     }
 
-    fn session(&self, name: &Reference, credentials: &Credentials) -> Result<Session, StoreError> {
-        let plain = client::is_loopback(name.registry()) || self.insecure.iter().any(|host| host == name.registry());
+    async fn session(&self, name: &Reference, credentials: &Credentials) -> Result<Session, StoreError> {
+        let host = name.registry();
+        let may_be_plain = client::is_loopback(host) || self.insecure.iter().any(|insecure| insecure == host);
+        let plain = may_be_plain && client::speaks_plain_http(host).await;
         Session::new(name, credentials, plain, &self.certificates)
     }
 }

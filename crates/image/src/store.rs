@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::layer::LayerWriter;
+use crate::layer::{LayerWriter, Owner, from_upper};
 use crate::{Digest, Image, Reference, Tree};
 use layers::Keep;
 use pins::Pins;
@@ -115,7 +115,16 @@ impl Store {
     /// # Errors
     /// A source can't be read, or a limit is passed.
     pub fn write_layer(&self, layer: &LayerWriter) -> Result<Digest, StoreError> {
-        self.add_layer(&mut self.spool(layer)?)
+        self.add_layer(&mut self.spool(|to| layer.write(to))?)
+    }
+
+    /// Keeps a layer of what a sandbox wrote, as [`Store::add_layer`] does: for commit and RUN. See
+    /// [`crate::layer::from_upper`].
+    ///
+    /// # Errors
+    /// The folder can't be read, or a limit is passed.
+    pub fn add_upper(&self, upper: &Path, lower: &Tree, owner: Owner) -> Result<Digest, StoreError> {
+        self.add_layer(&mut self.spool(|to| from_upper(upper, lower, owner, to))?)
     }
 
     /// Keeps all new layers from the garbage collector while it lives: for builds.

@@ -17,6 +17,11 @@ use crate::layer::{DATA_FILE, INDEX_FILE, Index, MAX_INDEX_LEN};
 /// Most symbolic links that one lookup follows, as Linux has it.
 pub const MAX_LINKS_FOLLOWED: u32 = 40;
 
+/// Most files and folders that the layers of one tree may hold together, hidden ones included.
+pub const MAX_TREE_NODES: usize = 4_000_000;
+/// Most bytes that the link targets of one tree may have together, hidden ones included; its names have as many.
+pub const MAX_TREE_NAME_BYTES: usize = 1 << 30;
+
 /// Read-only file tree of an image. Cheap to share: wrap it in an `Arc`.
 #[derive(Debug)]
 pub struct Tree {
@@ -136,22 +141,18 @@ impl Tree {
     /// # Errors
     /// A layer is missing or damaged.
     pub fn open(layers: &[PathBuf]) -> Result<Self, TreeError> {
-        let mut indexes = Vec::with_capacity(layers.len());
-        let mut data = Vec::with_capacity(layers.len());
-        for path in layers {
-            let (index, file) = open_layer(path)?;
-            indexes.push(index);
-            data.push(file);
-        }
         let mut merged = merge::Merged::new();
-        for (number, ((index, file), path)) in indexes.iter().zip(&data).zip(layers).enumerate() {
+        let mut data = Vec::with_capacity(layers.len());
+        for (number, path) in layers.iter().enumerate() {
             let corrupt = |reason: String| TreeError::Corrupt { path: path.clone(), reason };
-            let index = Index::decode(index).map_err(corrupt)?;
+            let (index, file) = open_layer(path)?;
+            let index = Index::decode(&index).map_err(corrupt)?;
             let found = file.metadata().map_err(|source| TreeError::Io { path: path.clone(), source })?.len();
             if found != index.data_len {
                 return Err(corrupt(format!("its data has {found} bytes instead of {}", index.data_len)));
             }
-            merged.apply(number as u32, &index);
+            merged.apply(number as u32, &index).map_err(corrupt)?;
+            data.push(file);
         }
         Ok(merged.finish(data))
     }

@@ -152,7 +152,7 @@ mod tests {
         ] {
             apply_line(&mut config, line).expect(line);
         }
-        insta::assert_json_snapshot!(config, @r#"
+        insta::assert_snapshot!(serde_json::to_string_pretty(&config).expect("text"), @r#"
         {
           "User": "1:2",
           "Env": [

@@ -54,8 +54,10 @@ pub const MAX_NAME_LEN: usize = 255;
 pub const MAX_PATH_DEPTH: usize = 255;
 /// Most bytes of an entry's extended (PAX) header.
 pub const MAX_PAX_LEN: u64 = 1 << 20;
-/// Most bytes of an index file.
-pub const MAX_INDEX_LEN: u64 = 2 << 30;
+/// Most bytes of all names and link targets of one layer.
+pub const MAX_NAMES_LEN: u64 = 256 << 20;
+/// Most bytes of an index file: names, and fixed fields of entries and whiteouts.
+pub const MAX_INDEX_LEN: u64 = MAX_NAMES_LEN + (MAX_ENTRIES as u64) * 256;
 
 /// Prefix of a file that hides one of the lower layers (OCI image specification, "Whiteouts").
 pub const WHITEOUT_PREFIX: &[u8] = b".wh.";

@@ -7,8 +7,8 @@ use tar::EntryType;
 
 use super::name::{components, is_name};
 use super::{
-    AUFS_PREFIX, Attributes, Body, Index, LayerError, MAX_ENTRIES, MAX_LAYER_BYTES, OPAQUE_MARK, Record, TarEntry,
-    TarReader, WHITEOUT_PREFIX,
+    AUFS_PREFIX, Attributes, Body, Index, LayerError, MAX_ENTRIES, MAX_LAYER_BYTES, MAX_NAMES_LEN, OPAQUE_MARK, Record,
+    TarEntry, TarReader, WHITEOUT_PREFIX,
 };
 
 /// Bytes copied at once; also the size of a hole that is left in the data file for zeros.
@@ -23,11 +23,16 @@ const COPY_BYTES: usize = 64 * 1024;
 pub fn unpack(from: &mut dyn Read, data: &mut (impl Write + Seek)) -> Result<Vec<u8>, LayerError> {
     let mut tar = TarReader::new(from);
     let mut layer = Unpacking::new();
-    let mut entries = 0_usize;
+    let (mut entries, mut names) = (0_usize, 0_u64);
     while let Some(entry) = tar.next_entry()? {
         entries += 1;
         if entries > MAX_ENTRIES {
             return Err(LayerError::Limit { what: "entries in a layer", limit: MAX_ENTRIES as u64 });
+        }
+        // Each part of a path may become a folder with a name of its own.
+        names += (entry.path.len() + entry.link.len()) as u64;
+        if names > MAX_NAMES_LEN {
+            return Err(LayerError::Limit { what: "bytes in the names of a layer", limit: MAX_NAMES_LEN });
         }
         layer.add(&entry, &mut tar, data)?;
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use tar::{EntryType, Header};
 
 use super::{Attributes, LayerError, OPAQUE_MARK, WHITEOUT_PREFIX, components};
@@ -73,7 +75,7 @@ impl LayerWriter {
         self.add(path, attributes, Content::Bytes(bytes))
     }
 
-    /// A file with the bytes of a file of the host. The caller answers for that path.
+    /// A file with the bytes of a file of the host, which must be no link. The caller answers for its folders.
     ///
     /// # Errors
     /// The name climbs or is too long.
@@ -159,7 +161,9 @@ fn write_item(tar: &mut tar::Builder<&mut dyn Write>, path: &[u8], item: &Item) 
             RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut bytes.as_slice())
         }
         Content::Host(from) => {
-            let mut file = File::open(from).map_err(LayerError::Read)?;
+            // What became a link since it was looked at is not followed.
+            let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+            let mut file = File::options().read(true).custom_flags(flags).open(from).map_err(LayerError::Read)?;
             let size = file.metadata().map_err(LayerError::Read)?.len();
             RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut file)
         }

@@ -1,6 +1,5 @@
 //! [`Session`]: one repository of one registry with one set of credentials.
 
-use std::error::Error as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -10,13 +9,17 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, RegistryOperation};
 
 use super::Credentials;
-use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
-use crate::{Digest, Reference, StoreError};
+use crate::{Reference, StoreError};
 
 /// Longest wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for the next bytes.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest wait for the answer that tells plain HTTP from TLS.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How Sprat names itself.
+pub(super) const USER_AGENT: &str = concat!("sprat/", env!("CARGO_PKG_VERSION"));
 
 /// One repository of one registry with one set of credentials. A client of its own, so that no other caller's token is
 /// ever used.
@@ -24,7 +27,9 @@ pub(super) struct Session {
     pub(super) client: Client,
     pub(super) image: oci_client::Reference,
     pub(super) name: Reference,
-    auth: RegistryAuth,
+    pub(super) auth: RegistryAuth,
+    /// Plain HTTP.
+    pub(super) plain: bool,
 }
 
 impl Session {
@@ -42,7 +47,7 @@ impl Session {
             platform_resolver: None,
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(READ_TIMEOUT),
-            user_agent: concat!("sprat/", env!("CARGO_PKG_VERSION")),
+            user_agent: USER_AGENT,
             ..ClientConfig::default()
         };
         let client = Client::try_from(config).map_err(|error| translate(name, &error))?;
@@ -56,7 +61,7 @@ impl Session {
             Credentials::Basic { username, password } => RegistryAuth::Basic(username.clone(), password.clone()),
             Credentials::Token(token) => RegistryAuth::Bearer(token.clone()),
         };
-        Ok(Self { client, image, name: name.clone(), auth })
+        Ok(Self { client, image, name: name.clone(), auth, plain })
     }
 
     /// Gets a token if the registry wants one.
@@ -77,26 +82,6 @@ impl Session {
         }
     }
 
-    /// A manifest by this session's name or by a digest.
-    pub(super) async fn manifest(&self, digest: Option<&Digest>) -> Result<Vec<u8>, StoreError> {
-        let image = match digest {
-            Some(digest) => self.image.clone_with_digest(digest.to_string()),
-            None => self.image.clone(),
-        };
-        let types = [OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST];
-        let (bytes, _) =
-            self.client.pull_manifest_raw(&image, &self.auth, &types).await.map_err(|error| self.failed(&error))?;
-        let expected = digest.or(self.name.digest());
-        match expected {
-            Some(expected) if Digest::of(&bytes) != *expected => Err(StoreError::DigestMismatch {
-                what: "manifest".to_owned(),
-                expected: expected.clone(),
-                actual: Digest::of(&bytes),
-            }),
-            _ => Ok(bytes.to_vec()),
-        }
-    }
-
     pub(super) fn failed(&self, error: &OciDistributionError) -> StoreError {
         translate(&self.name, error)
     }
@@ -114,14 +99,24 @@ pub(super) fn is_loopback(registry: &str) -> bool {
         || address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// True if a registry that may be spoken to over plain HTTP does speak it; else it is TLS.
+pub(super) async fn speaks_plain_http(registry: &str) -> bool {
+    let Ok(client) = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(PROBE_TIMEOUT).build()
+    else {
+        return true;
+    };
+    match client.get(format!("http://{registry}/v2/")).send().await {
+        // What servers say to plain HTTP on a TLS port; a registry has no reason to say it here.
+        Ok(response) => response.status() != reqwest::StatusCode::BAD_REQUEST,
+        // Nobody there is the caller's error to tell; broken off or silent means another protocol.
+        Err(error) => error.is_connect(),
+    }
+}
+
 /// What an error of the protocol means for the caller.
 fn translate(name: &Reference, error: &OciDistributionError) -> StoreError {
     let registry = name.registry().to_owned();
-    let denied = |reason: String| StoreError::Denied {
-        registry: registry.clone(),
-        what: name.repository().to_owned(),
-        reason: if reason.is_empty() { "log in, or check the credentials".to_owned() } else { reason },
-    };
+    let denied = |reason: String| denied(name, reason);
     let status = match error {
         OciDistributionError::ServerError { code, .. } => Some(*code),
         OciDistributionError::RequestError(error) => error.status().map(|status| status.as_u16()),
@@ -148,7 +143,17 @@ fn translate(name: &Reference, error: &OciDistributionError) -> StoreError {
     }
 }
 
-fn with_sources(error: &OciDistributionError) -> String {
+/// The registry refuses; an empty reason gets a hint.
+pub(super) fn denied(name: &Reference, reason: String) -> StoreError {
+    StoreError::Denied {
+        registry: name.registry().to_owned(),
+        what: name.repository().to_owned(),
+        reason: if reason.is_empty() { "log in, or check the credentials".to_owned() } else { reason },
+    }
+}
+
+/// An error's text with those of its causes.
+pub(super) fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -37,6 +37,9 @@ impl Flights {
     }
 }
 
+/// The right to write a blob's partial file.
+type Flight = Arc<tokio::sync::OwnedMutexGuard<()>>;
+
 /// One blob to be fetched.
 pub(super) struct Download<'a> {
     pub(super) session: &'a Session,
@@ -51,20 +54,30 @@ impl Download<'_> {
         let digest = &self.content.digest;
         let partial = self.store.paths.partial(digest);
         let flight = flights.of(&partial);
-        let _flight = match flight.try_lock() {
+        let guard = match Arc::clone(&flight).try_lock_owned() {
             Ok(guard) => guard,
             Err(_) => {
                 self.report("Waiting", None);
-                flight.lock().await
+                flight.lock_owned().await
             }
         };
+        let guard = Arc::new(guard);
         if !self.store.paths.blob(digest).exists() {
-            self.fetch(&partial).await?;
-            self.report("Verifying Checksum", None);
-            self.adopt(partial).await?;
+            let resumed = partial.exists();
+            match self.fetch_and_adopt(&partial, &guard).await {
+                // What an earlier try left was wrong: the check threw it away.
+                Err(StoreError::DigestMismatch { .. }) if resumed => self.fetch_and_adopt(&partial, &guard).await?,
+                done => done?,
+            }
         }
         self.report("Download complete", None);
         Ok(())
+    }
+
+    async fn fetch_and_adopt(&self, partial: &Path, guard: &Flight) -> Result<(), StoreError> {
+        self.fetch(partial).await?;
+        self.report("Verifying Checksum", None);
+        self.adopt(partial.to_owned(), Arc::clone(guard)).await
     }
 
     async fn fetch(&self, partial: &Path) -> Result<(), StoreError> {
@@ -150,9 +163,11 @@ impl Download<'_> {
     }
 
     /// Verifies the whole file and makes it a blob; a wrong one is thrown away.
-    async fn adopt(&self, partial: PathBuf) -> Result<(), StoreError> {
+    async fn adopt(&self, partial: PathBuf, guard: Flight) -> Result<(), StoreError> {
         let (store, digest) = (self.store.clone(), self.content.digest.clone());
         super::pull::blocking(move || {
+            // Held to the end of this work even if the pull is given up meanwhile.
+            let _guard = guard;
             let adopted = crate::store::adopt(&store.paths, &partial, &digest);
             if matches!(adopted, Err(StoreError::DigestMismatch { .. })) {
                 // Best effort: the next try would find the file too long or wrong, and start again.

@@ -4,6 +4,7 @@ use futures_util::TryStreamExt as _;
 
 use super::client::Session;
 use super::download::{Download, Flights, report};
+use super::manifests::ManifestReader;
 use crate::layer::MAX_TAR_BYTES;
 use crate::manifest::{Descriptor, Document, MAX_CONFIG_BYTES, Manifest, choose};
 use crate::{Digest, Lease, Progress, ProgressSink, Reference, Store, StoreError, store};
@@ -14,6 +15,7 @@ const CONCURRENT_DOWNLOADS: usize = 3;
 /// One pull.
 pub(super) struct Pull<'a> {
     pub(super) session: Session,
+    pub(super) manifests: ManifestReader,
     pub(super) store: &'a Store,
     pub(super) name: Reference,
     pub(super) flights: &'a Flights,
@@ -40,12 +42,12 @@ impl Pull<'_> {
 
     /// The digest that the name stands for, and the manifest of the platform with its bytes.
     async fn manifest(&self, platform: Option<&str>) -> Result<(Digest, Vec<u8>, Manifest), StoreError> {
-        let bytes = self.session.manifest(None).await?;
+        let bytes = self.manifests.read(&self.session, None).await?;
         let named = Digest::of(&bytes);
         let (bytes, document) = match Document::parse(&bytes)? {
             Document::Index(entries) => {
                 let chosen = choose(&entries, &self.name.familiar(), platform)?;
-                let bytes = self.session.manifest(Some(&chosen.digest)).await?;
+                let bytes = self.manifests.read(&self.session, Some(&chosen.digest)).await?;
                 let document = Document::parse(&bytes)?;
                 (bytes, document)
             }

@@ -159,3 +159,42 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Seek, SeekFrom, Write};
+
+    use super::*;
+
+    struct FullDisk;
+
+    impl Write for FullDisk {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for FullDisk {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_a_bad_layer() {
+        let mut layer = crate::layer::LayerWriter::new();
+        layer.bytes(b"f", crate::layer::Attributes::FILE, vec![1; 10]).expect("a name");
+        let mut tar = Vec::new();
+        layer.write(&mut tar).expect("memory");
+        let error = crate::layer::unpack(&mut tar.as_slice(), &mut FullDisk).expect_err("full");
+        let error = StoreError::layer("layer", Path::new("/store"), error);
+        assert!(matches!(error, StoreError::DiskFull(_)), "{error}");
+        assert_eq!(error.code(), "disk_full");
+        let quota = StoreError::io("write", Path::new("/store"), ErrorKind::QuotaExceeded.into());
+        assert_eq!(quota.code(), "disk_full");
+    }
+}

@@ -60,18 +60,21 @@ impl Store {
                 let refused = |error| StoreError::layer("wasm layer", &self.paths.root, error);
                 let mut layer = LayerWriter::new();
                 layer.host_file(name.as_bytes(), Attributes::PROGRAM, self.paths.blob(&blob)).map_err(refused)?;
-                let mut tar = self.spool(&layer)?;
+                let mut tar = self.spool(|to| layer.write(to))?;
                 self.unpack(&mut tar, None, Keep::From { blob, wasm: Some(name) })
             }
         }
     }
 
     /// Writes a layer's tar aside and gives it for reading.
-    pub(super) fn spool(&self, layer: &LayerWriter) -> Result<File, StoreError> {
+    pub(super) fn spool(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), LayerError>,
+    ) -> Result<File, StoreError> {
         let failed = |error| StoreError::io("write a layer in", &self.paths.root, error);
         let mut file = tempfile::tempfile_in(&self.paths.aside).map_err(failed)?;
         let mut buffered = io::BufWriter::new(&mut file);
-        layer.write(&mut buffered).map_err(|error| StoreError::layer("layer", &self.paths.root, error))?;
+        write(&mut buffered).map_err(|error| StoreError::layer("layer", &self.paths.root, error))?;
         buffered.flush().map_err(failed)?;
         drop(buffered);
         io::Seek::rewind(&mut file).map_err(failed)?;

@@ -33,7 +33,9 @@ pub struct PruneReport {
 
 impl Store {
     /// Removes a name, or the image with its last name. `used_by` tells which containers use an image id; `force` is
-    /// docker's: it removes an image that stopped containers use, or one with several names by its id.
+    /// docker's: it takes all names of an image that stopped containers use, or by its id of one with several names. An
+    /// image that containers use stays without a name until [`Store::prune`] finds it unused. `used_by` must not call
+    /// what changes the store.
     ///
     /// # Errors
     /// There is no such image, or it is in use.
@@ -68,6 +70,8 @@ impl Store {
             // The name is gone as asked; the image stays for its containers.
             Some(_) if by_name => return Ok(report),
             Some(conflict) => return Err(conflict),
+            // Forced while stopped containers use it: without a name now, but their files stay.
+            None if !uses.is_empty() => return Ok(report),
             None => {}
         }
         self.delete(&image.id)?;
@@ -77,7 +81,8 @@ impl Store {
         Ok(report)
     }
 
-    /// Removes dangling images (or all unused ones) and collects content nothing refers to.
+    /// Removes dangling images (or all unused ones) and collects content nothing refers to. `used` must not call what
+    /// changes the store.
     ///
     /// # Errors
     /// The host's file system fails.

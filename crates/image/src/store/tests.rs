@@ -138,7 +138,9 @@ fn an_image_in_use_is_removed_by_docker_s_rules() {
     assert_eq!((forced.untagged.len(), forced.deleted.len()), (1, 0));
     assert!(store.resolve(&id).is_ok());
     assert!(store.remove(&id, true, &user(false)).is_ok());
-    assert!(store.resolve(&id).is_err());
+    assert!(store.tree(&store.resolve(&id).expect("kept for its container")).is_ok());
+    assert!(store.prune(false, &|_| true).expect("pruned").removed.deleted.is_empty());
+    assert_eq!(store.remove(&id, false, &nobody).expect("unused").deleted[0], image.id);
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn a_new_layer_survives_collection_until_an_image_used_it() {
     let layer = layer_of(&store, "a", "1");
     store.prune(true, &|_| false).expect("pruned");
     assert!(store.layer_path(&layer).is_ok());
-    let image = store.create(&ImageConfig::default(), &[layer.clone()], &[], &[]).expect("an image");
+    let image = store.create(&ImageConfig::default(), std::slice::from_ref(&layer), &[], &[]).expect("an image");
     store.remove(&image.id.to_string(), false, &nobody).expect("removed");
     assert!(store.layer_path(&layer).is_err());
 }
@@ -228,7 +230,7 @@ fn a_damaged_or_missing_layer_is_made_again_from_its_blob() {
     std::fs::remove_dir_all(path).expect("removed");
     drop(store);
     let store = Store::open(folder.path()).expect("a store");
-    assert!(Tree::open(&[path.clone()]).is_ok(), "opening the store restores it");
+    assert!(Tree::open(std::slice::from_ref(path)).is_ok(), "opening the store restores it");
     std::fs::write(path.join("data"), b"x").expect("damaged");
     std::fs::write(store.paths.blob(&image.layers[0].blob), b"other bytes").expect("damaged");
     let error = store.tree(&image).expect_err("the blob is damaged too");
@@ -259,4 +261,20 @@ fn a_damaged_record_costs_only_its_image_and_nothing_is_collected() {
     assert!(store.resolve("a").is_err());
     assert_eq!(store.resolve("b").expect("the other").id, two.id);
     assert!(store.paths.layer(&one.layers[0].diff_id).exists());
+}
+
+#[test]
+fn an_upper_folder_becomes_a_layer_of_the_store() {
+    let (folder, store) = open();
+    let image = image_of(&store, "1", &["a"]);
+    let upper = folder.path().join("upper");
+    std::fs::create_dir(&upper).expect("a folder");
+    std::fs::write(upper.join("new"), b"2").expect("written");
+    std::fs::write(upper.join(".wh.app.wasm"), b"").expect("written");
+    let tree = store.tree(&image).expect("a tree");
+    let layer = store.add_upper(&upper, &tree, crate::layer::Owner::default()).expect("a layer");
+    let layers = [image.layers[0].diff_id.clone(), layer];
+    let changed = store.create(&image.config, &layers, &[], &[]).expect("an image");
+    let tree = store.tree(&changed).expect("a tree");
+    assert!(tree.lookup("app.wasm").is_none() && tree.lookup("new").is_some());
 }

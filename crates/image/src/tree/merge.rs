@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use super::{Content, Entry, Node, NodeId, NodeKind, Slice, Stored, Tree};
+use super::{Content, Entry, MAX_TREE_NAME_BYTES, MAX_TREE_NODES, Node, NodeId, NodeKind, Slice, Stored, Tree};
 use crate::layer::{Attributes, Body, Index, Record};
 
 /// The tree while layers are laid over it.
 pub(super) struct Merged {
     nodes: Vec<Growing>,
+    /// Link targets.
     bytes: Vec<u8>,
+    /// Bytes of all names so far.
+    name_bytes: usize,
 }
 
 struct Growing {
@@ -28,11 +31,18 @@ const ROOT: u32 = 0;
 impl Merged {
     pub(super) fn new() -> Self {
         let root = Growing { attributes: Attributes::FOLDER, content: GrowingContent::Folder(BTreeMap::new()) };
-        Self { nodes: vec![root], bytes: Vec::new() }
+        Self { nodes: vec![root], bytes: Vec::new(), name_bytes: 0 }
     }
 
     /// Lays one layer over what is there. Its records come folder first, whiteouts before other entries.
-    pub(super) fn apply(&mut self, layer: u32, index: &Index<'_>) {
+    ///
+    /// # Errors
+    /// The layers are too large together.
+    pub(super) fn apply(&mut self, layer: u32, index: &Index<'_>) -> Result<(), String> {
+        if self.nodes.len() + index.records.len() > MAX_TREE_NODES {
+            return Err(format!("with the layers below it, it has more than {MAX_TREE_NODES} entries"));
+        }
+        self.name_bytes += index.records.iter().map(|record| record.name.len()).sum::<usize>();
         // Node of each record; whiteouts have none, and nothing refers to them.
         let mut placed: Vec<u32> = Vec::with_capacity(index.records.len());
         for (number, record) in index.records.iter().enumerate() {
@@ -42,6 +52,10 @@ impl Merged {
                 self.settle_folder(node, record.attributes, opaque, implied);
             }
             placed.push(node);
+        }
+        match self.bytes.len().max(self.name_bytes) > MAX_TREE_NAME_BYTES {
+            true => Err(format!("with the layers below it, its names have more than {MAX_TREE_NAME_BYTES} bytes")),
+            false => Ok(()),
         }
     }
 
