@@ -117,6 +117,27 @@ impl Sandbox {
         Ok(run::spawn(task, given))
     }
 
+    /// The engine of a variant, for tests and benchmarks that compile their own guests.
+    ///
+    /// # Errors
+    /// The host can't hold the pools.
+    #[doc(hidden)]
+    pub fn engine(&self, variant: Variant) -> Result<wasmtime::Engine, SandboxError> {
+        Ok(self.runtime(variant)?.engine().clone())
+    }
+
+    /// Puts code that this process compiled for [`Sandbox::engine`] in the place of the program's code file, for tests and
+    /// benchmarks.
+    ///
+    /// # Errors
+    /// It can't be linked.
+    #[doc(hidden)]
+    pub async fn insert(&self, spec: &ProgramSpec, code: sprat_program::Code) -> Result<(), SandboxError> {
+        let runtime = self.runtime(spec.variant)?;
+        let load = async || Ok::<_, SandboxError>(runtime.prepare(&code)?);
+        self.programs.get_or_load(spec.code.as_path(), load).await.map(drop)
+    }
+
     async fn program(&self, spec: &ProgramSpec) -> Result<Arc<Prepared>, SandboxError> {
         let load = async || {
             let runtime = self.runtime(spec.variant)?;
