@@ -19,9 +19,9 @@ use crate::WorkerOptions;
 /// What a worker process may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
-    /// Files and folders it may read.
+    /// Files and folders it may read. What does not exist when the worker starts stays out of reach.
     pub read: Vec<PathBuf>,
-    /// Files and folders it may read and write.
+    /// Files and folders it may read and write: the folders of logs (they are rotated) and upper folders, volumes.
     pub write: Vec<PathBuf>,
     /// Memory of the whole process in bytes; 0 is no limit.
     pub memory_bytes: u64,

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use sprat_program::ProgramError;
 use sprat_sandbox::{Exit, Guest, Sandbox, SandboxError, Spec, Stdio, Stop, Usage};
 use tokio::runtime::Handle;
 
@@ -43,7 +44,10 @@ impl Host for SandboxHost {
         let Some(apart) = &self.apart else { return self.sandbox.start(spec, stdio).await };
         let sandbox = Arc::clone(&self.sandbox);
         let start = apart.spawn(async move { sandbox.start(spec, stdio).await });
-        start.await.unwrap_or_else(|_| Err(SandboxError::Full(0)))
+        start.await.unwrap_or_else(|error| {
+            let source = std::io::Error::other(error);
+            Err(ProgramError::Io { action: "start the guest".to_owned(), source }.into())
+        })
     }
 }
 

@@ -248,6 +248,34 @@ mod tests {
         assert_eq!(texts(&path), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn however_it_is_written_no_text_is_lost_or_joined(
+            chunks in proptest::collection::vec((proptest::bool::ANY, "[a\u{1f41f}<\n]{0,9}", 1..3000_usize), 0..20)
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("log");
+            let mut log = writer(path.clone(), 0, 1);
+            let mut expected = [String::new(), String::new()];
+            for (stdout, text, times) in &chunks {
+                let text = text.repeat(*times);
+                let stream = if *stdout { Stream::Stdout } else { Stream::Stderr };
+                log.write(stream, text.as_bytes());
+                expected[usize::from(!stdout)].push_str(&text);
+            }
+            log.finish();
+            let lines = if path.exists() { lines(&path) } else { Vec::new() };
+            for (name, expected) in ["stdout", "stderr"].iter().zip(&expected) {
+                let of: Vec<&str> = lines.iter().filter(|line| line.stream == *name).map(|line| line.log.as_str()).collect();
+                proptest::prop_assert_eq!(&of.concat(), expected);
+                for line in of {
+                    proptest::prop_assert!(line.len() <= LINE_BYTES);
+                    proptest::prop_assert!(!line.strip_suffix('\n').unwrap_or(line).contains('\n') && !line.is_empty());
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_long_line_is_split_and_its_parts_share_a_time() {
         let dir = tempfile::tempdir().unwrap();

@@ -156,8 +156,8 @@ impl<H: Host> Server<H> {
             let started = server.start(request).await;
             // The answer goes out before the guest can end, so that no event overtakes it.
             answer(&to, seq, started.as_ref().map(|_| ()).map_err(Clone::clone));
-            if let Ok(entry) = started {
-                server.watch(entry);
+            if let Ok(started) = started {
+                server.watch(started);
             }
         });
         let polled = std::future::poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await;

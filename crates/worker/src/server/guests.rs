@@ -18,9 +18,15 @@ use crate::wire::{Exited, ID_BYTES, Refusal, ResizeRequest, TRAP_BYTES, code};
 /// How long a terminal may take to give what the guest wrote last.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// A guest that was started and is not watched yet.
+pub(super) struct Started<H: Host> {
+    entry: Arc<Entry<H::Guest>>,
+    wall_clock: Option<Duration>,
+}
+
 impl<H: Host> Server<H> {
     /// Starts a guest; the caller must [`Self::watch`] it.
-    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<Arc<Entry<H::Guest>>, Refusal> {
+    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<Started<H>, Refusal> {
         let StartRequest { id, spec, log, open_stdin, stdin_once, size } = request;
         check_id(&id)?;
         if self.is_ending() {
@@ -35,11 +41,12 @@ impl<H: Host> Server<H> {
         let log = log.map(|options| LogWriter::new(options, Arc::clone(&self.open_logs)));
         live.streams.configure(log, input_mode(open_stdin, stdin_once, spec.tty));
         let stdio = self.connect(&entry, &live, open_stdin);
+        let wall_clock = Some(spec.limits.wall_clock_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
         self.activity.enter();
         match self.host.start(spec, stdio).await {
             Ok(guest) => {
                 entry.started(guest);
-                Ok(entry)
+                Ok(Started { entry, wall_clock })
             }
             Err(error) => {
                 self.table.release(&id);
@@ -75,13 +82,29 @@ impl<H: Host> Server<H> {
     }
 
     /// Sees a guest to its end, in a task of its own.
-    pub(super) fn watch(self: &Arc<Self>, entry: Arc<Entry<H::Guest>>) {
-        let server = Arc::clone(self);
+    pub(super) fn watch(self: &Arc<Self>, started: Started<H>) {
+        let (server, Started { entry, wall_clock }) = (Arc::clone(self), started);
+        if let Some(limit) = wall_clock
+            && !self.options.shared
+        {
+            self.watch_clock(&entry, limit);
+        }
         tokio::spawn(async move {
             if let Some(guest) = entry.guest() {
                 let exit = guest.wait().await;
                 drop(guest);
                 server.guest_ended(&entry, exit).await;
+            }
+        });
+    }
+
+    /// Ends a guest that can't be interrupted at its time limit: the sandbox has no way to.
+    fn watch_clock(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, limit: Duration) {
+        let (server, entry) = (Arc::clone(self), Arc::downgrade(entry));
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            if let Some(entry) = entry.upgrade() {
+                server.end_with_guest(&entry, Exit::TimedOut).await;
             }
         });
     }

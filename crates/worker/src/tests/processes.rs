@@ -132,6 +132,18 @@ async fn a_guest_deaf_to_requests_takes_its_own_worker_with_it() {
 }
 
 #[tokio::test]
+async fn a_guest_of_its_own_worker_ends_at_its_time_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = WorkerOptions { shared: false, ..options(dir.path()) };
+    let (client, mut events) = spawn(&options).await;
+    let mut guest = request("a", &["spin"]);
+    guest.spec.limits.wall_clock_ms = 20;
+    client.start(&guest).await.unwrap();
+    assert_eq!(exit(&mut events).await, ("a".into(), Exit::TimedOut));
+    assert_eq!(event(&mut events).await, Event::Gone);
+}
+
+#[tokio::test]
 async fn a_worker_nobody_needs_ends() {
     let dir = tempfile::tempdir().unwrap();
     let options = WorkerOptions { idle_exit_s: 1, ..options(dir.path()) };
