@@ -1,4 +1,29 @@
 //! Builds an image from a context and a Dockerfile, step by step, with a layer cache.
+//!
+//! A context is a stranger's tar: it is read into the same indexed form as a layer, so none of its names becomes a path
+//! of the host, and links in it are followed within it alone. Only the stages that the target needs are built. Files
+//! keep the times that the context gives them, folders that a step makes implicitly are of 1970; with the build argument
+//! `SOURCE_DATE_EPOCH` (seconds since 1970) every step has that time, and the same context gives the same image.
+//!
+//! Base images and RUN steps come through [`Registry`] and [`Runner`]; this module starts nothing itself.
+
+mod base;
+mod cache;
+mod context;
+mod copy;
+mod driver;
+mod error;
+mod items;
+mod output;
+mod owner;
+mod plan;
+mod run;
+mod scope;
+mod select;
+mod stage;
+mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +32,10 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::registry::Registry;
-use crate::{Digest, ImageConfig, ProgressSink, Reference, Store, StoreError};
+use crate::{Digest, ImageConfig, ProgressSink, Reference, Store};
+
+pub use cache::{MAX_CACHE_RECORDS, clear_cache};
+pub use error::BuildError;
 
 /// What to build and how, as `docker build` says it.
 #[derive(Debug, Clone, Default)]
@@ -63,41 +91,6 @@ pub enum BuildEvent {
 /// Takes build events. It must not block.
 pub type BuildSink = Arc<dyn Fn(BuildEvent) + Send + Sync>;
 
-/// Why a build failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The Dockerfile is wrong; the message names the line.
-    #[error("dockerfile parse error on line {line}: {message}")]
-    Dockerfile {
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong there.
-        message: String,
-    },
-    /// A step failed.
-    #[error("line {line}: {message}")]
-    Step {
-        /// Line of the instruction, from 1.
-        line: usize,
-        /// What happened.
-        message: String,
-    },
-    /// A RUN step's program ended with another status than 0.
-    #[error("The command '{command}' returned a non-zero code: {code}")]
-    Run {
-        /// The program and its arguments.
-        command: String,
-        /// Its exit status.
-        code: i32,
-    },
-    /// The context is malformed, hostile or too large.
-    #[error("invalid build context: {0}")]
-    Context(String),
-    /// The store or a registry failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// What a build works with.
 #[derive(Clone)]
 pub struct Builder {
@@ -124,11 +117,11 @@ impl Builder {
     /// See [`BuildError`]. A failed build leaves no image; finished steps stay in the cache.
     pub async fn build(
         &self,
-        _context: PathBuf,
-        _options: BuildOptions,
-        _events: BuildSink,
-        _progress: ProgressSink,
+        context: PathBuf,
+        options: BuildOptions,
+        events: BuildSink,
+        progress: ProgressSink,
     ) -> Result<Digest, BuildError> {
-        todo!("build helper")
+        driver::build(self, context, options, events, progress).await
     }
 }

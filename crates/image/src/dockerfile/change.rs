@@ -1,8 +1,9 @@
 //! What instructions do to an image's configuration, and the changes that `docker commit` and `docker import` take.
 
+use super::expand::expand_text;
 use super::parse::{Context, instruction};
 use super::words::split_word;
-use super::{Command, ExpandError, Instruction, Pair, Problem, expand, expand_words, ports};
+use super::{Command, Copy, ExpandError, Heredoc, Instruction, Pair, Problem, Source, expand, expand_words, ports};
 use crate::ImageConfig;
 
 /// Why a change can't be applied.
@@ -96,10 +97,33 @@ impl Instruction {
                 Self::Expose(words?.concat())
             }
             Self::Volume(paths) => Self::Volume(paths.iter().map(|path| word(path)).collect::<Result<_, _>>()?),
+            Self::Copy(copy) => Self::Copy(copy.expanded(escape, lookup)?),
             Self::User(user) => Self::User(word(user)?),
             Self::Workdir(path) => Self::Workdir(word(path)?),
             Self::StopSignal(signal) => Self::StopSignal(word(signal)?),
             other => other.clone(),
+        })
+    }
+}
+
+impl Copy {
+    fn expanded(&self, escape: char, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ExpandError> {
+        let word = |text: &String| expand(text, escape, lookup);
+        let source = |source: &Source| match source {
+            Source::Path(path) => word(path).map(Source::Path),
+            Source::Inline(heredoc) if heredoc.expand => {
+                let content = expand_text(&heredoc.content, escape, lookup)?;
+                Ok(Source::Inline(Heredoc { content, ..heredoc.clone() }))
+            }
+            inline => Ok(inline.clone()),
+        };
+        Ok(Self {
+            add: self.add,
+            sources: self.sources.iter().map(source).collect::<Result<_, _>>()?,
+            dest: word(&self.dest)?,
+            from: self.from.clone(),
+            chown: self.chown.as_ref().map(word).transpose()?,
+            chmod: self.chmod.as_ref().map(word).transpose()?,
         })
     }
 }

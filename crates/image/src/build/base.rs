@@ -1,0 +1,27 @@
+//! Base images: from the store, or else from a registry.
+
+use std::sync::Arc;
+
+use super::Builder;
+use super::error::StepError;
+use crate::{Image, Lease, ProgressSink, Reference, StoreError};
+
+/// Finds an image that FROM or `--from` names. With `always` the registry is asked even if the store has it.
+pub(super) async fn image(
+    builder: &Builder,
+    name: &str,
+    platform: Option<&str>,
+    always: bool,
+    progress: &ProgressSink,
+) -> Result<(Arc<Image>, Lease), StepError> {
+    if !always {
+        match builder.store.lease(name) {
+            Err(StoreError::NotFound(_)) => {}
+            found => return Ok(found?),
+        }
+    }
+    let reference = name.parse::<Reference>().map_err(StoreError::from)?.or_latest();
+    let credentials = builder.credentials.get(reference.registry()).cloned().unwrap_or_default();
+    let id = builder.registry.pull(&builder.store, &reference, platform, &credentials, progress).await?;
+    Ok(builder.store.lease(&id.to_string())?)
+}
