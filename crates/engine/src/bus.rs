@@ -91,7 +91,18 @@ struct Matcher(BTreeMap<String, Vec<String>>);
 
 /// Keys that docker knows.
 const KEYS: [&str; 13] = [
-    "config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service",
+    "config",
+    "container",
+    "daemon",
+    "event",
+    "image",
+    "label",
+    "network",
+    "node",
+    "plugin",
+    "scope",
+    "secret",
+    "service",
     "type",
 ];
 
@@ -115,7 +126,8 @@ fn matches_key(event: &Event, key: &str, values: &[String]) -> bool {
     let actor = |kind: EventKind| {
         event.kind == kind
             && any(&|value| {
-                event.actor.starts_with(value) || event.attributes.get("name").is_some_and(|name| name == value.trim_start_matches('/'))
+                event.actor.starts_with(value)
+                    || event.attributes.get("name").is_some_and(|name| name == value.trim_start_matches('/'))
             })
     };
     match key {
@@ -160,7 +172,9 @@ fn same_image(image: &str, wanted: &str) -> bool {
         Some((name, tag)) if !tag.contains('/') => name,
         _ => image,
     };
-    image == wanted || untagged == wanted || (wanted.len() >= 12 && image.trim_start_matches("sha256:").starts_with(wanted))
+    image == wanted
+        || untagged == wanted
+        || (wanted.len() >= 12 && image.trim_start_matches("sha256:").starts_with(wanted))
 }
 
 /// `NAME` or `NAME=value`.

@@ -17,9 +17,13 @@ pub(crate) fn apply(config: &mut ImageConfig, lines: &[String]) -> Result<(), En
             return Err(invalid("it has no value"));
         }
         match word.to_ascii_uppercase().as_str() {
-            "CMD" => config.cmd = Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?),
+            "CMD" => {
+                config.cmd =
+                    Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?)
+            }
             "ENTRYPOINT" => {
-                config.entrypoint = Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?);
+                config.entrypoint =
+                    Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?);
             }
             "ENV" => {
                 let (name, value) = pair(rest).ok_or_else(|| invalid("expected NAME=value"))?;
@@ -43,7 +47,12 @@ pub(crate) fn apply(config: &mut ImageConfig, lines: &[String]) -> Result<(), En
                 config.stop_signal = Some(rest.to_owned());
             }
             "USER" => rest.clone_into(&mut config.user),
-            "WORKDIR" => config.working_dir = crate::locate::clean(&format!("{}/{rest}", if rest.starts_with('/') { "" } else { &config.working_dir })),
+            "WORKDIR" => {
+                config.working_dir = crate::locate::clean(&format!(
+                    "{}/{rest}",
+                    if rest.starts_with('/') { "" } else { &config.working_dir }
+                ))
+            }
             _ => return Err(invalid("this instruction can't be changed by a commit")),
         }
     }
@@ -67,7 +76,8 @@ mod tests {
 
     #[test]
     fn changes_apply_and_unknown_ones_are_refused() {
-        let mut config = ImageConfig { env: vec!["A=1".to_owned()], working_dir: "/srv".to_owned(), ..ImageConfig::default() };
+        let mut config =
+            ImageConfig { env: vec!["A=1".to_owned()], working_dir: "/srv".to_owned(), ..ImageConfig::default() };
         let lines = ["ENV A=2", "cmd [\"x\", \"y\"]", "EXPOSE 80 53/udp", "LABEL a=\"b c\"", "WORKDIR data", "USER 5"];
         apply(&mut config, &lines.map(str::to_owned)).unwrap();
         assert_eq!(config.env, ["A=2"]);

@@ -22,7 +22,11 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Core {
     /// Stops a container: its stop signal, then KILL after the timeout.
-    pub(crate) async fn stop(self: Arc<Self>, record: Arc<Record>, timeout: Option<Duration>) -> Result<(), EngineError> {
+    pub(crate) async fn stop(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        timeout: Option<Duration>,
+    ) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
         self.stop_locked(&record, timeout).await
     }
@@ -52,14 +56,21 @@ impl Core {
         match tokio::time::timeout(KILL_PATIENCE, exit).await {
             Ok(_) => Ok(()),
             Err(_) => {
-                let message = format!("container {} did not end within {} s of KILL", record.id, KILL_PATIENCE.as_secs());
+                let message =
+                    format!("container {} did not end within {} s of KILL", record.id, KILL_PATIENCE.as_secs());
                 Err(EngineError::State { message })
             }
         }
     }
 
     /// Steps the state machine and passes the request to the worker. False: there was no guest to ask.
-    async fn ask(self: &Arc<Self>, record: &Arc<Record>, input: Input, signal: Signal, stop: Stop) -> Result<bool, EngineError> {
+    async fn ask(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        input: Input,
+        signal: Signal,
+        stop: Stop,
+    ) -> Result<bool, EngineError> {
         let actions = {
             let mut life = record.life();
             let (state, actions) = life.row.state.step(input).map_err(|refusal| kill_refused(record, refusal))?;
@@ -105,7 +116,11 @@ impl Core {
     }
 
     /// Stops and starts a container.
-    pub(crate) async fn restart(self: Arc<Self>, record: Arc<Record>, timeout: Option<Duration>) -> Result<(), EngineError> {
+    pub(crate) async fn restart(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        timeout: Option<Duration>,
+    ) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
         match self.stop_locked(&record, timeout).await {
             Ok(()) | Err(EngineError::NotModified) => {}
@@ -158,13 +173,18 @@ impl Core {
     }
 
     /// Attaches to a container that runs or will be started; the worker of its next run is chosen now.
-    pub(crate) async fn attach(self: Arc<Self>, record: Arc<Record>, options: AttachOptions) -> Result<Attachment, EngineError> {
+    pub(crate) async fn attach(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        options: AttachOptions,
+    ) -> Result<Attachment, EngineError> {
         let stdin = options.stdin && record.spec.open_stdin;
         let (worker, guest) = match self.guest(&record) {
             Ok(running) => running,
             Err(_) => self.reserve(&record).await?,
         };
-        let attachment = worker.client.attach(&guest, stdin).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        let attachment =
+            worker.client.attach(&guest, stdin).await.map_err(|error| EngineError::Worker(error.to_string()))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
     }
@@ -215,7 +235,11 @@ impl Core {
     }
 }
 
-fn record_refused(record: &Record, life: parking_lot::MutexGuard<'_, crate::record::Life>, refusal: Refusal) -> EngineError {
+fn record_refused(
+    record: &Record,
+    life: parking_lot::MutexGuard<'_, crate::record::Life>,
+    refusal: Refusal,
+) -> EngineError {
     // The text may need the name, which is behind the same lock.
     drop(life);
     record.refused(refusal)
@@ -223,9 +247,9 @@ fn record_refused(record: &Record, life: parking_lot::MutexGuard<'_, crate::reco
 
 fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
     match refusal {
-        Refusal::NotRunning => {
-            EngineError::State { message: format!("Cannot kill container: {0}: Container {0} is not running", record.id) }
-        }
+        Refusal::NotRunning => EngineError::State {
+            message: format!("Cannot kill container: {0}: Container {0} is not running", record.id),
+        },
         other => record.refused(other),
     }
 }

@@ -54,7 +54,12 @@ impl Core {
     }
 
     /// Whom a container runs as.
-    async fn account(&self, user: &str, groups: &[String], facts: &Arc<ImageFacts>) -> Result<crate::user::Resolved, EngineError> {
+    async fn account(
+        &self,
+        user: &str,
+        groups: &[String],
+        facts: &Arc<ImageFacts>,
+    ) -> Result<crate::user::Resolved, EngineError> {
         if let Some(accounts) = facts.known_accounts() {
             return accounts.resolve(user, groups);
         }
@@ -126,7 +131,9 @@ impl Draft {
                 let platform = format!("{}/{}", facts.data.os, facts.data.architecture);
                 Err(EngineError::NotForWasm { image: image.to_owned(), platform })
             }
-            Err(error @ (EngineError::ProgramNotFound(_) | EngineError::Program { .. } | EngineError::NotACommand(_))) => {
+            Err(
+                error @ (EngineError::ProgramNotFound(_) | EngineError::Program { .. } | EngineError::NotACommand(_)),
+            ) => {
                 tracing::debug!(container = %self.id, %error, "its start will tell");
                 Ok(None)
             }

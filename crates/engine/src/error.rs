@@ -89,7 +89,9 @@ pub enum EngineError {
     #[error("network {0} not found")]
     NoSuchNetwork(String),
     /// The image is for machines, not for wasm.
-    #[error("{image} is built for {platform}, not for wasm; build it for wasm (wasm32-wasip2), or pull a wasi/wasm variant of it")]
+    #[error(
+        "{image} is built for {platform}, not for wasm; build it for wasm (wasm32-wasip2), or pull a wasi/wasm variant of it"
+    )]
     NotForWasm {
         /// The image.
         image: String,
@@ -136,7 +138,6 @@ pub enum EngineError {
         source: std::io::Error,
     },
 }
-
 
 impl EngineError {
     /// What it means to a caller.
@@ -244,14 +245,14 @@ fn program_kind(error: &ProgramError) -> ErrorKind {
         | ProgramError::Unsupported(_)
         | ProgramError::MissingImports(_)
         | ProgramError::Compile(_) => ErrorKind::Invalid,
-        ProgramError::Seal { .. } | ProgramError::Io { .. } => ErrorKind::Internal,
+        ProgramError::Key { .. } | ProgramError::Seal { .. } | ProgramError::Io { .. } => ErrorKind::Internal,
     }
 }
 
 fn image_kind(error: &StoreError) -> ErrorKind {
     match error {
         StoreError::NotFound(_) | StoreError::NotInRegistry(_) => ErrorKind::NotFound,
-        StoreError::InUse { .. } => ErrorKind::Conflict,
+        StoreError::InUse { .. } | StoreError::NameInUse { .. } => ErrorKind::Conflict,
         StoreError::Ambiguous(_)
         | StoreError::Reference(_)
         | StoreError::Invalid { .. }

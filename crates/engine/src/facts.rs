@@ -56,7 +56,13 @@ impl ImageData {
 
 impl ImageFacts {
     pub(crate) fn new(data: ImageData, lease: Option<Lease>) -> Self {
-        Self { data, _lease: lease, tree: Mutex::default(), programs: Mutex::default(), accounts: std::sync::OnceLock::new() }
+        Self {
+            data,
+            _lease: lease,
+            tree: Mutex::default(),
+            programs: Mutex::default(),
+            accounts: std::sync::OnceLock::new(),
+        }
     }
 
     /// The image's files. Shared while anybody looks at them.
@@ -98,7 +104,9 @@ impl ImageFacts {
 
     /// The image says that it is for wasm.
     pub(crate) fn is_for_wasm(&self) -> bool {
-        self.data.architecture.starts_with("wasm") || self.data.os.starts_with("wasi") || self.data.os.starts_with("wasm")
+        self.data.architecture.starts_with("wasm")
+            || self.data.os.starts_with("wasi")
+            || self.data.os.starts_with("wasm")
     }
 
     /// The program found before for this request.

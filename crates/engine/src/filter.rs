@@ -76,7 +76,8 @@ impl Wanted {
     /// Whether this container is wanted.
     pub(crate) fn matches(&self, core: &Core, record: &Record) -> bool {
         let life = record.life();
-        let (status, exit, name) = (life.status(), life.row.exit.as_ref().map(|exit| exit.code), Arc::clone(&life.name));
+        let (status, exit, name) =
+            (life.status(), life.row.exit.as_ref().map(|exit| exit.code), Arc::clone(&life.name));
         let ran = life.row.started.is_some();
         drop(life);
         let running = matches!(status, Status::Running | Status::Paused | Status::Restarting);
@@ -89,7 +90,9 @@ impl Wanted {
             return false;
         }
         let named = |key: &str, texts: &[&str]| {
-            self.patterns.get(key).is_none_or(|all| all.iter().any(|regex| texts.iter().any(|text| regex.is_match(text))))
+            self.patterns
+                .get(key)
+                .is_none_or(|all| all.iter().any(|regex| texts.iter().any(|text| regex.is_match(text))))
         };
         let slashed = format!("/{name}");
         if !named("name", &[&name, &slashed]) || !named("id", &[&record.id.to_string()]) {
@@ -163,7 +166,9 @@ impl Ancestor {
             Some(image) => {
                 let below: Vec<_> = image.layers.iter().map(|layer| &layer.diff_id).collect();
                 image.id == data.id
-                    || !below.is_empty() && data.diff_ids.len() > below.len() && data.diff_ids.iter().zip(below).all(|(a, b)| a == b)
+                    || !below.is_empty()
+                        && data.diff_ids.len() > below.len()
+                        && data.diff_ids.iter().zip(below).all(|(a, b)| a == b)
             }
             None => record.spec.image == self.name,
         }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
-use sprat_image::{Digest, HistoryEntry, Image, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive};
+use sprat_image::{
+    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+};
 
 use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;
 use crate::locate::{self, Wanted, clean};
 use crate::runner::WorkerRunner;
+use crate::state::State;
 use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, settle};
 
 impl Core {
@@ -119,9 +122,13 @@ impl Core {
     }
 
     /// Containers of an image.
-    fn users(&self, image: &Digest) -> Vec<String> {
+    fn users(&self, image: &Digest) -> Vec<ImageUse> {
         let all = self.containers.all();
-        all.iter().filter(|record| record.facts.data.id == *image).map(|record| record.id.short()).collect()
+        let users = all.iter().filter(|record| record.facts.data.id == *image);
+        let running = |state: State| state.is_live() || state == State::Restarting;
+        users
+            .map(|record| ImageUse { container: record.id.short(), running: running(record.life().row.state) })
+            .collect()
     }
 
     pub(crate) async fn prune_images(self: Arc<Self>, all: bool) -> Result<PruneReport, EngineError> {
@@ -222,8 +229,9 @@ impl Core {
         use std::io::{Seek as _, Write as _};
         let mut tar = tempfile_in(&self.config.root)?;
         let owner = sprat_image::layer::Owner { uid: record.settled.ids.uid, gid: record.settled.ids.gid };
-        sprat_image::layer::from_upper(&self.upper(record.id), &*record.facts.tree()?, owner, &mut tar)
-            .map_err(|error| StoreError::Invalid { what: "files of the container".to_owned(), reason: error.to_string() })?;
+        sprat_image::layer::from_upper(&self.upper(record.id), &*record.facts.tree()?, owner, &mut tar).map_err(
+            |error| StoreError::Invalid { what: "files of the container".to_owned(), reason: error.to_string() },
+        )?;
         tar.flush().and_then(|()| tar.rewind()).map_err(EngineError::io("write the container's layer"))?;
         Ok(self.images.add_layer(&mut std::io::BufReader::new(tar))?)
     }

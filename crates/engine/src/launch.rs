@@ -58,8 +58,7 @@ impl Core {
     }
 
     async fn launch(self: &Arc<Self>, record: &Arc<Record>) -> Result<(), EngineError> {
-        let (program, artifact) =
-            locate::prepare(&record.facts, &self.cache, &create::wanted(&record.settled)).await?;
+        let (program, artifact) = locate::prepare(&record.facts, &self.cache, &create::wanted(&record.settled)).await?;
         let permit = gate::check(&Candidate { program: &artifact.description.sha256, image: &record.facts.data.id })?;
         for mount in &record.spec.mounts {
             if let MountKind::Bind { source, create } = &mount.kind {

@@ -33,7 +33,11 @@ pub(crate) struct Wanted {
 ///
 /// # Errors
 /// There is none, or it can't be used.
-pub(crate) async fn prepare_any(facts: &Arc<ImageFacts>, cache: &Cache, wanted: &Wanted) -> Result<Artifact, EngineError> {
+pub(crate) async fn prepare_any(
+    facts: &Arc<ImageFacts>,
+    cache: &Cache,
+    wanted: &Wanted,
+) -> Result<Artifact, EngineError> {
     Ok(compile(facts, cache, wanted).await?.1)
 }
 

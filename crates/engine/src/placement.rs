@@ -284,7 +284,13 @@ impl Workers {
     /// Connects to a worker that an earlier daemon started.
     pub(crate) async fn connect(&self, name: &str, data: WorkerData) -> Option<Arc<Worker>> {
         let client = Client::connect(name, &data.socket, self.events.clone()).await.ok()?;
-        let worker = Arc::new(Worker { name: name.to_owned(), client, data, load: AtomicU32::new(0), gone: AtomicBool::new(false) });
+        let worker = Arc::new(Worker {
+            name: name.to_owned(),
+            client,
+            data,
+            load: AtomicU32::new(0),
+            gone: AtomicBool::new(false),
+        });
         self.list.lock().push(Arc::clone(&worker));
         Some(worker)
     }

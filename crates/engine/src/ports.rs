@@ -22,7 +22,8 @@ impl BoundPorts {
         let mut bound = Self::default();
         for spec in specs {
             let address = SocketAddr::new(host_ip(spec)?, spec.host);
-            let failed = |error: std::io::Error| EngineError::Port { address: address.to_string(), reason: reason(&error) };
+            let failed =
+                |error: std::io::Error| EngineError::Port { address: address.to_string(), reason: reason(&error) };
             let local = match spec.protocol.as_str() {
                 "udp" => {
                     let socket = UdpSocket::bind(address).map_err(failed)?;

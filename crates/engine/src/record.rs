@@ -20,7 +20,9 @@ use crate::facts::ImageFacts;
 use crate::placement::Place;
 use crate::ports::BoundPorts;
 use crate::state::{Refusal, State};
-use crate::{ContainerId, ContainerSpec, ContainerState, EngineError, ExitInfo, Isolation, MountPoint, Status, WaitCondition};
+use crate::{
+    ContainerId, ContainerSpec, ContainerState, EngineError, ExitInfo, Isolation, MountPoint, Status, WaitCondition,
+};
 
 /// One container in memory.
 #[derive(Debug)]

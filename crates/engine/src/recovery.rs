@@ -54,8 +54,7 @@ impl Core {
         })?);
         let (events, worker_events) = mpsc::unbounded_channel();
         let (vacated, vacated_workers) = mpsc::unbounded_channel();
-        let workers =
-            Arc::new(Workers::new(config.clone(), cache.key_path(), Arc::clone(&store), events, vacated));
+        let workers = Arc::new(Workers::new(config.clone(), cache.key_path(), Arc::clone(&store), events, vacated));
         let core = Arc::new(Self {
             installation: store.meta("installation", || ContainerId::random().to_string())?,
             volumes: Volumes::open(root.join("volumes"), Arc::clone(&store))?,

@@ -11,7 +11,11 @@ use crate::{ContainerId, EngineError, RemoveOptions, filter, name};
 
 impl Core {
     /// Removes a container.
-    pub(crate) async fn remove(self: Arc<Self>, record: Arc<Record>, options: RemoveOptions) -> Result<(), EngineError> {
+    pub(crate) async fn remove(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        options: RemoveOptions,
+    ) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
         if options.force {
             self.kill_for_removal(&record).await?;

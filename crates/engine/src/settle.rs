@@ -65,7 +65,8 @@ fn check_mounts(mounts: &[MountSpec]) -> Result<(), EngineError> {
     let mut targets = BTreeSet::new();
     for mount in mounts {
         let target = clean(&mount.target);
-        let invalid = |reason: &str| Err(EngineError::Invalid(format!("invalid mount config for {:?}: {reason}", mount.target)));
+        let invalid =
+            |reason: &str| Err(EngineError::Invalid(format!("invalid mount config for {:?}: {reason}", mount.target)));
         if !mount.target.starts_with('/') || mount.target.contains('\0') {
             return invalid("mount path must be absolute");
         }

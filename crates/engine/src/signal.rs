@@ -19,7 +19,6 @@ pub(crate) struct Signal(u32);
 
 impl Signal {
     pub(crate) const KILL: Self = Self(9);
-    pub(crate) const TERM: Self = Self(15);
 
     /// Parses `KILL`, `SIGKILL`, `kill` or `9`.
     pub(crate) fn parse(text: &str) -> Result<Self, EngineError> {
@@ -69,7 +68,7 @@ mod tests {
         for text in ["KILL", "SIGKILL", "sigkill", "9"] {
             assert_eq!(Signal::parse(text).unwrap(), Signal::KILL, "{text}");
         }
-        assert_eq!(Signal::parse("TERM").unwrap(), Signal::TERM);
+        assert_eq!(Signal::parse("TERM").unwrap(), Signal(15));
         assert_eq!(Signal::parse("HUP").unwrap().effect(), None);
         assert_eq!(Signal::parse("SIGRTMIN+3").unwrap().number(), 37);
         for text in ["", "0", "65", "SIG", "NOPE", "-9"] {

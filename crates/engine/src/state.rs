@@ -142,7 +142,9 @@ impl State {
             },
             Input::RestartDue => match self {
                 Restarting => Ok((Starting(Before::Restarting), &[Action::Launch])),
-                Created | Starting(_) | Running | Paused | Stopping | Exited | Removing | Dead | Gone => Ok((self, &[])),
+                Created | Starting(_) | Running | Paused | Stopping | Exited | Removing | Dead | Gone => {
+                    Ok((self, &[]))
+                }
             },
             Input::Started => match self {
                 Starting(_) => Ok((Running, &[Action::AnnounceStart, Action::ReplayExit])),

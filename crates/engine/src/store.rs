@@ -137,7 +137,8 @@ impl StateStore {
     /// Stores a container's new name.
     pub(crate) fn rename(&self, id: ContainerId, name: &str) -> Result<(), EngineError> {
         self.with(|db| {
-            db.prepare_cached("UPDATE container SET name = ?2 WHERE id = ?1")?.execute([id.to_string().as_str(), name])?;
+            db.prepare_cached("UPDATE container SET name = ?2 WHERE id = ?1")?
+                .execute([id.to_string().as_str(), name])?;
             Ok(())
         })
     }
@@ -176,7 +177,8 @@ impl StateStore {
     /// Stores a volume.
     pub(crate) fn put_volume(&self, volume: &Volume) -> Result<(), EngineError> {
         self.with(|db| {
-            db.prepare_cached("INSERT OR REPLACE INTO volume VALUES (?1, ?2)")?.execute([&volume.name, &json(volume)])?;
+            db.prepare_cached("INSERT OR REPLACE INTO volume VALUES (?1, ?2)")?
+                .execute([&volume.name, &json(volume)])?;
             Ok(())
         })
     }

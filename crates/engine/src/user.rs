@@ -72,10 +72,9 @@ impl Accounts {
         if let Ok(number) = name.parse() {
             return Ok(number);
         }
-        rows(&self.group)
-            .find(|row| row.first() == Some(&name))
-            .and_then(|row| row.get(2)?.parse().ok())
-            .ok_or_else(|| EngineError::Invalid(format!("unable to find group {name}: no matching entries in group file")))
+        rows(&self.group).find(|row| row.first() == Some(&name)).and_then(|row| row.get(2)?.parse().ok()).ok_or_else(
+            || EngineError::Invalid(format!("unable to find group {name}: no matching entries in group file")),
+        )
     }
 
     fn memberships<'a>(&'a self, account: &'a str) -> impl Iterator<Item = u32> + 'a {
@@ -95,7 +94,8 @@ mod tests {
 
     fn accounts() -> Accounts {
         Accounts {
-            passwd: "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nodd:x:not:a:number\n".to_owned(),
+            passwd: "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nodd:x:not:a:number\n"
+                .to_owned(),
             group: "root:x:0:\nstaff:x:50:app,root\nlogs:x:60:\n# comment\nbroken\n".to_owned(),
         }
     }

@@ -76,7 +76,8 @@ impl Volumes {
     /// The name is malformed, or the driver is unknown.
     pub(crate) fn create(&self, spec: VolumeSpec) -> Result<(Volume, bool), EngineError> {
         if !spec.driver.is_empty() && spec.driver != DRIVER {
-            let text = format!("error looking up volume plugin {}: plugin not found; Sprat has the driver local", spec.driver);
+            let text =
+                format!("error looking up volume plugin {}: plugin not found; Sprat has the driver local", spec.driver);
             return Err(EngineError::Invalid(text));
         }
         if let Some(key) = spec.options.keys().next() {
