@@ -1,1 +1,27 @@
+//! The whole, tested as users see it: the real binary, a daemon of the test's own, real clients.
+//!
+//! Each [`Installation`] has its own root, socket and workers below a temporary folder, so tests share nothing.
 
+mod client;
+mod guests;
+mod installation;
+mod output;
+
+pub use client::Api;
+pub use guests::{example, wat};
+pub use installation::Installation;
+pub use output::{Output, run};
+
+/// The path of a program that a test needs, or a printed reason to skip it.
+#[must_use]
+pub fn program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/bin".into()])
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not installed (`cargo xtask setup` installs it)");
+    }
+    found
+}

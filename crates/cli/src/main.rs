@@ -1,1 +1,47 @@
-fn main() {}
+//! The binary `sprat`: the command line, and by hidden verbs the daemon, the worker and the compiler child.
+
+mod args;
+mod client;
+mod commands;
+mod config;
+mod credentials;
+mod error;
+mod man;
+mod quantity;
+mod query;
+mod render;
+mod roles;
+mod settings;
+mod source;
+mod terminal;
+mod time;
+
+use clap::Parser as _;
+
+use crate::error::{CliError, Outcome};
+
+fn main() {
+    let status = roles::hidden().unwrap_or_else(|| run(args::Cli::parse())).unwrap_or_else(|error| {
+        error.print();
+        error.status
+    });
+    // Ends at once: a read of standard input that waits in a thread must not hold us.
+    std::process::exit(i32::from(status))
+}
+
+fn run(cli: args::Cli) -> Outcome {
+    let settings = settings::Settings::resolve(&cli)?;
+    if let args::Command::Daemon(args) = &cli.command
+        && args.command.is_none()
+    {
+        return roles::daemon(&settings, args);
+    }
+    if let Some((path, format)) = commands::program::file_of(&cli.command) {
+        return commands::program::inspect_file(path, format);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::new("cannot start").why(e))?;
+    runtime.block_on(commands::dispatch(&settings, cli.command))
+}

@@ -10,6 +10,7 @@ use sprat_image::{Digest, Image, ProgressSink, PruneReport, Reference, RemoveRep
 use sprat_sandbox::Usage;
 use sprat_worker::Attachment;
 
+use crate::core::{Core, to_the_end};
 use crate::{
     BuildRequest, CommitRequest, Container, ContainerSpec, EngineConfig, EngineError, Event, EventFilter, LogEntry,
     LogQuery, Volume, VolumeSpec,
@@ -18,7 +19,13 @@ use crate::{
 /// The engine of one installation. Share it in an `Arc`. Containers are named by name, id or unique short id.
 #[derive(Debug)]
 pub struct Engine {
-    // engine helper
+    core: Arc<Core>,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.core.abandon();
+    }
 }
 
 /// A container was made.
@@ -98,93 +105,100 @@ impl Engine {
     ///
     /// # Errors
     /// The state can't be read, or another daemon holds it.
-    pub async fn open(_config: EngineConfig) -> Result<Arc<Self>, EngineError> {
-        todo!("engine helper")
+    pub async fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
+        Ok(Self { core: Core::open(config).await? }.into())
     }
 
     /// Ends the engine. With `stop_containers` all are stopped and the workers end; without, they go on.
-    pub async fn close(&self, _stop_containers: bool) {
-        todo!("engine helper")
+    pub async fn close(&self, stop_containers: bool) {
+        self.core.close(stop_containers).await;
     }
 
     /// Makes a container: resolves the image, finds, checks and compiles the program.
     ///
     /// # Errors
     /// See [`EngineError`]; nothing is left then.
-    pub async fn create(&self, _spec: ContainerSpec) -> Result<Created, EngineError> {
-        todo!("engine helper")
+    pub async fn create(&self, spec: ContainerSpec) -> Result<Created, EngineError> {
+        to_the_end(Arc::clone(&self.core).create(spec)).await
     }
 
     /// Starts a container.
     ///
     /// # Errors
     /// [`EngineError::NotModified`] if it runs.
-    pub async fn start(&self, _name: &str) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn start(&self, name: &str) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).start(record)).await
     }
 
     /// Stops a container: its stop signal, then KILL after the timeout (`None`: its own).
     ///
     /// # Errors
     /// [`EngineError::NotModified`] if it doesn't run.
-    pub async fn stop(&self, _name: &str, _timeout: Option<Duration>) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn stop(&self, name: &str, timeout: Option<Duration>) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).stop(record, timeout)).await
     }
 
     /// Sends a signal by name or number (`KILL`, `SIGTERM`, `9`).
     ///
     /// # Errors
     /// It doesn't run, or the signal is unknown.
-    pub async fn kill(&self, _name: &str, _signal: &str) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn kill(&self, name: &str, signal: &str) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).kill(record, signal.to_owned())).await
     }
 
     /// Stops and starts a container.
     ///
     /// # Errors
     /// As for stop and start.
-    pub async fn restart(&self, _name: &str, _timeout: Option<Duration>) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn restart(&self, name: &str, timeout: Option<Duration>) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).restart(record, timeout)).await
     }
 
     /// Holds a container, or lets it go on.
     ///
     /// # Errors
     /// Its state doesn't allow it.
-    pub async fn pause(&self, _name: &str, _paused: bool) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn pause(&self, name: &str, paused: bool) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).pause(record, paused)).await
     }
 
     /// Removes a container.
     ///
     /// # Errors
     /// It runs and `force` isn't set.
-    pub async fn remove(&self, _name: &str, _options: RemoveOptions) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn remove(&self, name: &str, options: RemoveOptions) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).remove(record, options)).await
     }
 
     /// Gives a container another name.
     ///
     /// # Errors
     /// The name is taken or malformed.
-    pub async fn rename(&self, _name: &str, _new: &str) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn rename(&self, name: &str, new: &str) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        to_the_end(Arc::clone(&self.core).rename(record, new.to_owned())).await
     }
 
     /// A snapshot, with `door_data`.
     ///
     /// # Errors
     /// No such container.
-    pub fn inspect(&self, _name: &str) -> Result<Container, EngineError> {
-        todo!("engine helper")
+    pub fn inspect(&self, name: &str) -> Result<Container, EngineError> {
+        self.core.inspect(name)
     }
 
     /// Snapshots, newest first.
     ///
     /// # Errors
     /// A filter is unknown or malformed.
-    pub fn list(&self, _filter: &ListFilter) -> Result<Vec<Container>, EngineError> {
-        todo!("engine helper")
+    pub fn list(&self, filter: &ListFilter) -> Result<Vec<Container>, EngineError> {
+        self.core.list(filter)
     }
 
     /// Begins to wait at once (no exit after this call is missed); the future gives the exit status and an error text.
@@ -193,26 +207,28 @@ impl Engine {
     /// No such container.
     pub fn wait(
         &self,
-        _name: &str,
-        _condition: WaitCondition,
+        name: &str,
+        condition: WaitCondition,
     ) -> Result<futures_util::future::BoxFuture<'static, (i64, Option<String>)>, EngineError> {
-        todo!("engine helper")
+        Ok(Core::wait(&*self.core.containers.find(name)?, condition))
     }
 
     /// Attaches to a container that runs or will be started.
     ///
     /// # Errors
     /// No such container, or it ended.
-    pub async fn attach(&self, _name: &str, _options: AttachOptions) -> Result<Attachment, EngineError> {
-        todo!("engine helper")
+    pub async fn attach(&self, name: &str, options: AttachOptions) -> Result<Attachment, EngineError> {
+        let record = self.core.containers.find(name)?;
+        Arc::clone(&self.core).attach(record, options).await
     }
 
     /// Sets the terminal's size.
     ///
     /// # Errors
     /// It doesn't run.
-    pub async fn resize(&self, _name: &str, _columns: u16, _rows: u16) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn resize(&self, name: &str, columns: u16, rows: u16) -> Result<(), EngineError> {
+        let record = self.core.containers.find(name)?;
+        self.core.resize(&record, columns, rows).await
     }
 
     /// Reads the log.
@@ -221,18 +237,19 @@ impl Engine {
     /// No such container, or its log driver can't be read.
     pub fn logs(
         &self,
-        _name: &str,
-        _query: LogQuery,
+        name: &str,
+        query: LogQuery,
     ) -> Result<futures_util::stream::BoxStream<'static, Result<LogEntry, EngineError>>, EngineError> {
-        todo!("engine helper")
+        self.core.logs(name, query)
     }
 
     /// What a running container uses.
     ///
     /// # Errors
     /// No such container.
-    pub async fn usage(&self, _name: &str) -> Result<Usage, EngineError> {
-        todo!("engine helper")
+    pub async fn usage(&self, name: &str) -> Result<Usage, EngineError> {
+        let record = self.core.containers.find(name)?;
+        self.core.usage(&record).await
     }
 
     /// Removes containers that don't run; returns their ids and the bytes freed. Filters `until` and `label`.
@@ -241,9 +258,9 @@ impl Engine {
     /// A filter is malformed.
     pub async fn prune_containers(
         &self,
-        _filters: &BTreeMap<String, Vec<String>>,
+        filters: &BTreeMap<String, Vec<String>>,
     ) -> Result<(Vec<crate::ContainerId>, u64), EngineError> {
-        todo!("engine helper")
+        to_the_end(Arc::clone(&self.core).prune_containers(filters.clone())).await
     }
 
     /// Subscribes to events. A reader that falls 10,000 events behind is cut off.
@@ -252,14 +269,14 @@ impl Engine {
     /// A filter is unknown.
     pub fn events(
         &self,
-        _filter: EventFilter,
+        filter: EventFilter,
     ) -> Result<impl Stream<Item = Event> + Send + 'static + use<>, EngineError> {
-        Ok(futures_util::stream::empty())
+        self.core.bus.subscribe(filter)
     }
 
     /// Facts for `info`.
     pub async fn info(&self) -> Info {
-        todo!("engine helper")
+        self.core.info()
     }
 
     /// All images, newest first, with the number of containers of each.
@@ -267,29 +284,29 @@ impl Engine {
     /// # Errors
     /// The store fails.
     pub fn images(&self) -> Result<Vec<(Arc<Image>, usize)>, EngineError> {
-        todo!("engine helper")
+        self.core.list_images()
     }
 
     /// One image.
     ///
     /// # Errors
     /// No such image.
-    pub fn image(&self, _name: &str) -> Result<Arc<Image>, EngineError> {
-        todo!("engine helper")
+    pub fn image(&self, name: &str) -> Result<Arc<Image>, EngineError> {
+        Ok(self.core.images.resolve(name)?)
     }
 
     /// What the program of an image is (its entry point's, or `path`'s).
     ///
     /// # Errors
     /// No such image or program, or it can't be used.
-    pub async fn describe(&self, _image: &str, _path: Option<&str>) -> Result<crate::Description, EngineError> {
-        todo!("engine helper")
+    pub async fn describe(&self, image: &str, path: Option<&str>) -> Result<crate::Description, EngineError> {
+        self.core.describe(image, path).await
     }
 
     /// Compilations under way.
     #[must_use]
     pub fn compilations(&self) -> Vec<crate::CompileProgress> {
-        todo!("engine helper")
+        self.core.cache.compilations()
     }
 
     /// Pulls an image, and compiles its program.
@@ -298,12 +315,12 @@ impl Engine {
     /// The registry refuses or fails.
     pub async fn pull(
         &self,
-        _name: &Reference,
-        _platform: Option<&str>,
-        _credentials: &Credentials,
-        _progress: &ProgressSink,
+        name: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
     ) -> Result<Digest, EngineError> {
-        todo!("engine helper")
+        self.core.pull(name, platform, credentials, progress).await
     }
 
     /// Pushes an image.
@@ -312,19 +329,19 @@ impl Engine {
     /// The registry refuses or fails.
     pub async fn push(
         &self,
-        _name: &Reference,
-        _credentials: &Credentials,
-        _progress: &ProgressSink,
+        name: &Reference,
+        credentials: &Credentials,
+        progress: &ProgressSink,
     ) -> Result<(Digest, u64), EngineError> {
-        todo!("engine helper")
+        self.core.push(name, credentials, progress).await
     }
 
     /// Checks credentials against a registry.
     ///
     /// # Errors
     /// The registry refuses them or fails.
-    pub async fn login(&self, _registry: &str, _credentials: &Credentials) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn login(&self, registry: &str, credentials: &Credentials) -> Result<(), EngineError> {
+        Ok(self.core.registry.login(registry, credentials).await?)
     }
 
     /// Builds an image, and compiles its program.
@@ -333,35 +350,35 @@ impl Engine {
     /// See [`crate::BuildError`].
     pub async fn build(
         &self,
-        _request: BuildRequest,
-        _events: sprat_image::build::BuildSink,
-        _progress: ProgressSink,
+        request: BuildRequest,
+        events: sprat_image::build::BuildSink,
+        progress: ProgressSink,
     ) -> Result<Digest, EngineError> {
-        todo!("engine helper")
+        self.core.build(request, events, progress).await
     }
 
     /// Gives an image another name.
     ///
     /// # Errors
     /// No such image.
-    pub fn tag(&self, _image: &str, _name: &Reference) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub fn tag(&self, image: &str, name: &Reference) -> Result<(), EngineError> {
+        self.core.tag(image, name)
     }
 
     /// Removes a name or an image.
     ///
     /// # Errors
     /// No such image, or it is in use.
-    pub async fn remove_image(&self, _name: &str, _force: bool) -> Result<RemoveReport, EngineError> {
-        todo!("engine helper")
+    pub async fn remove_image(&self, name: &str, force: bool) -> Result<RemoveReport, EngineError> {
+        to_the_end(Arc::clone(&self.core).remove_image(name.to_owned(), force)).await
     }
 
     /// Removes dangling images, or all unused ones.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn prune_images(&self, _all: bool) -> Result<PruneReport, EngineError> {
-        todo!("engine helper")
+    pub async fn prune_images(&self, all: bool) -> Result<PruneReport, EngineError> {
+        to_the_end(Arc::clone(&self.core).prune_images(all)).await
     }
 
     /// Reads an archive of images from a file.
@@ -370,18 +387,18 @@ impl Engine {
     /// It is malformed or hostile.
     pub async fn load(
         &self,
-        _archive: std::path::PathBuf,
-        _progress: ProgressSink,
+        archive: std::path::PathBuf,
+        progress: ProgressSink,
     ) -> Result<Vec<sprat_image::archive::Loaded>, EngineError> {
-        todo!("engine helper")
+        self.core.load(archive, progress).await
     }
 
     /// Writes images to a file.
     ///
     /// # Errors
     /// A name is unknown, or writing fails.
-    pub async fn save(&self, _names: Vec<String>, _to: std::fs::File) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn save(&self, names: Vec<String>, to: std::fs::File) -> Result<(), EngineError> {
+        Arc::clone(&self.core).save(names, to).await
     }
 
     /// Makes an image from a tar of a root file system in a file.
@@ -390,49 +407,49 @@ impl Engine {
     /// The tar is malformed or hostile.
     pub async fn import(
         &self,
-        _archive: std::path::PathBuf,
-        _tag: Option<Reference>,
-        _message: String,
-        _changes: Vec<String>,
+        archive: std::path::PathBuf,
+        tag: Option<Reference>,
+        message: String,
+        changes: Vec<String>,
     ) -> Result<Digest, EngineError> {
-        todo!("engine helper")
+        self.core.import(archive, tag, message, changes).await
     }
 
     /// Makes an image of a container.
     ///
     /// # Errors
     /// No such container.
-    pub async fn commit(&self, _request: CommitRequest) -> Result<Digest, EngineError> {
-        todo!("engine helper")
+    pub async fn commit(&self, request: CommitRequest) -> Result<Digest, EngineError> {
+        to_the_end(Arc::clone(&self.core).commit(request)).await
     }
 
     /// Makes a volume, or gives the one of that name.
     ///
     /// # Errors
     /// The name is malformed, or the driver is unknown.
-    pub async fn create_volume(&self, _spec: VolumeSpec) -> Result<Volume, EngineError> {
-        todo!("engine helper")
+    pub async fn create_volume(&self, spec: VolumeSpec) -> Result<Volume, EngineError> {
+        self.core.create_volume(spec)
     }
 
     /// All volumes, by name, with the ids of the containers that use each.
     #[must_use]
     pub fn volumes(&self) -> Vec<(Volume, Vec<crate::ContainerId>)> {
-        todo!("engine helper")
+        self.core.volumes.all()
     }
 
     /// Removes a volume; `force` makes a missing one no error.
     ///
     /// # Errors
     /// No such volume, or it is in use.
-    pub async fn remove_volume(&self, _name: &str, _force: bool) -> Result<(), EngineError> {
-        todo!("engine helper")
+    pub async fn remove_volume(&self, name: &str, force: bool) -> Result<(), EngineError> {
+        self.core.remove_volume(name, force)
     }
 
     /// Removes unused volumes (only anonymous ones unless `all`); returns names and bytes freed.
     ///
     /// # Errors
     /// The host fails.
-    pub async fn prune_volumes(&self, _all: bool) -> Result<(Vec<String>, u64), EngineError> {
-        todo!("engine helper")
+    pub async fn prune_volumes(&self, all: bool) -> Result<(Vec<String>, u64), EngineError> {
+        Arc::clone(&self.core).prune_volumes(all).await
     }
 }

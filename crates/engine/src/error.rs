@@ -66,8 +66,8 @@ pub enum EngineError {
     /// The program named is not in the container's files. Docker's exit code 127.
     #[error("exec: \"{0}\": executable file not found in $PATH")]
     ProgramNotFound(String),
-    /// The program can't be run. Docker's exit code 126.
-    #[error("exec: \"{path}\": {source}")]
+    /// The program can't be run. Docker's exit code 126 (its clients tell it by "permission denied").
+    #[error("exec: \"{path}\": exec format error, permission denied: {source}")]
     Program {
         /// Its path in the container.
         path: String,
@@ -78,12 +78,31 @@ pub enum EngineError {
     #[error("{0}")]
     NotACommand(String),
     /// A published port can't be bound.
-    #[error("driver failed programming external connectivity: listen {address}: {reason}")]
+    #[error("driver failed programming external connectivity: Bind for {address} failed: {reason}")]
     Port {
         /// Address and port.
         address: String,
-        /// Why not: `bind: address already in use`.
+        /// Why not: `port is already allocated`.
         reason: String,
+    },
+    /// No network has this name.
+    #[error("network {0} not found")]
+    NoSuchNetwork(String),
+    /// The image is for machines, not for wasm.
+    #[error(
+        "{image} is built for {platform}, not for wasm; build it for wasm (wasm32-wasip2), or pull a wasi/wasm variant of it"
+    )]
+    NotForWasm {
+        /// The image.
+        image: String,
+        /// Its platform: `linux/amd64`.
+        platform: String,
+    },
+    /// All workers are full.
+    #[error("all {places} places for containers are taken; stop some, or raise the daemon's --max-workers")]
+    Full {
+        /// Places in all.
+        places: u64,
     },
     /// Something uses the volume.
     #[error("remove {name}: volume is in use - [{users}]")]
@@ -124,18 +143,143 @@ impl EngineError {
     /// What it means to a caller.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        todo!("engine helper: exhaustive")
+        match self {
+            Self::NoSuchContainer(_) | Self::NoSuchVolume(_) | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
+            Self::NameTaken { .. } | Self::State { .. } | Self::VolumeInUse { .. } => ErrorKind::Conflict,
+            Self::NotModified => ErrorKind::NotModified,
+            Self::AmbiguousContainer(_)
+            | Self::Invalid(_)
+            | Self::ProgramNotFound(_)
+            | Self::NotACommand(_)
+            | Self::NotForWasm { .. } => ErrorKind::Invalid,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Full { .. } => ErrorKind::Unavailable,
+            Self::Program { source, .. } => program_kind(source),
+            Self::Image(source) => image_kind(source),
+            Self::Build(source) => build_kind(source),
+            Self::Port { .. } | Self::Worker(_) | Self::Store { .. } | Self::Io { .. } => ErrorKind::Internal,
+        }
     }
 
     /// A stable code, such as `container_not_found`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        todo!("engine helper: exhaustive")
+        match self {
+            Self::NoSuchContainer(_) => "container_not_found",
+            Self::AmbiguousContainer(_) => "container_ambiguous",
+            Self::NoSuchVolume(_) => "volume_not_found",
+            Self::NoSuchNetwork(_) => "network_not_found",
+            Self::NameTaken { .. } => "container_name_taken",
+            Self::State { .. } => "container_state",
+            Self::NotModified => "not_modified",
+            Self::Invalid(_) => "invalid",
+            Self::Unsupported(_) => "unsupported",
+            Self::ProgramNotFound(_) => "program_not_found",
+            Self::Program { source, .. } => source.code(),
+            Self::NotACommand(_) => "not_a_command",
+            Self::NotForWasm { .. } => "image_not_for_wasm",
+            Self::Full { .. } => "workers_full",
+            Self::Port { .. } => "port_taken",
+            Self::VolumeInUse { .. } => "volume_in_use",
+            Self::Image(source) => source.code(),
+            Self::Build(source) => build_code(source),
+            Self::Worker(_) => "worker",
+            Self::Store { .. } => "state_store",
+            Self::Io { .. } => "io",
+        }
     }
 
     /// What to do, if the message does not say it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
-        todo!("engine helper")
+        match self {
+            Self::NoSuchContainer(_) => Some("list all containers with `ps -a`"),
+            Self::AmbiguousContainer(_) => Some("give more digits of the id, or the name"),
+            Self::NoSuchVolume(_) => Some("list volumes with `volume ls`"),
+            Self::NoSuchNetwork(_) => Some("use `default` or `none`"),
+            Self::ProgramNotFound(_) => {
+                Some("name a .wasm file of the image by its path, or set the image's ENTRYPOINT or CMD")
+            }
+            Self::Program { .. } => Some("look at the program with `program inspect`"),
+            Self::NotACommand(_) => Some("run a program that has `_start` or exports wasi:cli/run"),
+            Self::Port { .. } => Some("stop what listens there, or publish another port"),
+            Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
+            Self::Image(StoreError::NotFound(_)) => Some("pull or build it first; `images` lists what is there"),
+            Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
+            Self::NameTaken { .. }
+            | Self::State { .. }
+            | Self::NotModified
+            | Self::Invalid(_)
+            | Self::Unsupported(_)
+            | Self::NotForWasm { .. }
+            | Self::Full { .. }
+            | Self::Image(_)
+            | Self::Build(_)
+            | Self::Store { .. }
+            | Self::Io { .. } => None,
+        }
+    }
+
+    /// The exit status a run gets that could not be started for this reason, as docker has it.
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::ProgramNotFound(_) => 127,
+            Self::Program { .. } | Self::NotACommand(_) => 126,
+            _ => 128,
+        }
+    }
+
+    /// An error of the host, with what was being done.
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action: action.into(), source }
+    }
+}
+
+fn program_kind(error: &ProgramError) -> ErrorKind {
+    match error {
+        ProgramError::NotWasm { .. }
+        | ProgramError::Precompiled
+        | ProgramError::Invalid { .. }
+        | ProgramError::InvalidText(_)
+        | ProgramError::TooLarge { .. }
+        | ProgramError::Unsupported(_)
+        | ProgramError::MissingImports(_)
+        | ProgramError::Compile(_) => ErrorKind::Invalid,
+        ProgramError::Key { .. } | ProgramError::Seal { .. } | ProgramError::Io { .. } => ErrorKind::Internal,
+    }
+}
+
+fn image_kind(error: &StoreError) -> ErrorKind {
+    match error {
+        StoreError::NotFound(_) | StoreError::NotInRegistry(_) => ErrorKind::NotFound,
+        StoreError::InUse { .. } | StoreError::NameInUse { .. } => ErrorKind::Conflict,
+        StoreError::Ambiguous(_)
+        | StoreError::Reference(_)
+        | StoreError::Invalid { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::NoWasmPlatform { .. } => ErrorKind::Invalid,
+        StoreError::Denied { .. } => ErrorKind::Unauthorized,
+        StoreError::Registry { .. } => ErrorKind::Unavailable,
+        StoreError::DigestMismatch { .. } | StoreError::DiskFull(_) | StoreError::Io { .. } => ErrorKind::Internal,
+    }
+}
+
+fn build_kind(error: &sprat_image::build::BuildError) -> ErrorKind {
+    use sprat_image::build::BuildError;
+    match error {
+        BuildError::Dockerfile { .. } | BuildError::Context(_) => ErrorKind::Invalid,
+        BuildError::Step { .. } | BuildError::Run { .. } => ErrorKind::Internal,
+        BuildError::Store(source) => image_kind(source),
+    }
+}
+
+fn build_code(error: &sprat_image::build::BuildError) -> &'static str {
+    use sprat_image::build::BuildError;
+    match error {
+        BuildError::Dockerfile { .. } => "dockerfile",
+        BuildError::Step { .. } => "build_step",
+        BuildError::Run { .. } => "build_run",
+        BuildError::Context(_) => "build_context",
+        BuildError::Store(source) => source.code(),
     }
 }

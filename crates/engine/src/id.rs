@@ -21,6 +21,17 @@ impl ContainerId {
     pub fn short(&self) -> String {
         self.to_string().chars().take(12).collect()
     }
+
+    /// The lowest and the highest id that begin with these hexadecimal digits; `None` if no id can.
+    pub(crate) fn range(prefix: &str) -> Option<std::ops::RangeInclusive<Self>> {
+        let digits = prefix.len();
+        if digits == 0 || digits > 64 || !prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let low = format!("{prefix}{}", "0".repeat(64 - digits)).parse().ok()?;
+        let high = format!("{prefix}{}", "f".repeat(64 - digits)).parse().ok()?;
+        Some(low..=high)
+    }
 }
 
 impl fmt::Display for ContainerId {
@@ -40,7 +51,7 @@ impl std::str::FromStr for ContainerId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || format!("invalid container id {text:?}");
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(invalid());
         }
         let mut bytes = [0; 32];
@@ -63,5 +74,28 @@ impl TryFrom<String> for ContainerId {
 impl From<ContainerId> for String {
     fn from(id: ContainerId) -> Self {
         id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_printing_and_parsing() {
+        let id = ContainerId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(ContainerId::range(&id.short()).unwrap().contains(&id));
+        assert!(ContainerId::range(&id.to_string()).unwrap().contains(&id));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in ["", "abc", &"g".repeat(64), &"+f".repeat(32), &"é".repeat(32)] {
+            assert!(text.parse::<ContainerId>().is_err(), "{text}");
+        }
+        for prefix in ["", "g", "AB", "-1"] {
+            assert!(ContainerId::range(prefix).is_none(), "{prefix}");
+        }
     }
 }

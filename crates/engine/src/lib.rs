@@ -3,19 +3,47 @@
 //! It drives workers and owns everything durable about containers. It never prints, never reads the environment, serves
 //! no HTTP and knows no JSON of Docker's: doors translate.
 
+mod bus;
+mod changes;
 mod config;
 mod container;
+mod containers;
+mod control;
+mod copy_up;
+mod core;
+mod create;
 mod engine;
 mod error;
 mod event;
+mod exits;
+mod facts;
+mod filter;
 mod gate;
 mod id;
 mod image;
+mod images;
+mod launch;
+mod locate;
 mod logs;
+mod name;
+mod overrides;
+mod placement;
+mod ports;
+mod query;
+mod record;
+mod recovery;
+mod remove;
+mod restart;
+mod runner;
+mod settle;
+mod shutdown;
+mod signal;
 mod spec;
 mod state;
 mod store;
+mod user;
 mod volume;
+mod volumes;
 
 pub use config::EngineConfig;
 pub use container::{Container, ContainerState, ExitInfo, MountPoint, Status};

@@ -1,135 +1,56 @@
 //! [`Store`]: content by digest, names, and what may be collected.
+//!
+//! Below its root: `blobs/sha256/` (OCI content), `layers/` (unpacked, by diff id), `images/` and `names/` (one file
+//! each), `partial/` (downloads that can be resumed), `tmp/` (what is being written) and `version`. Content comes to
+//! its place by a rename after a sync, blobs first and names last, so that a kill at any moment leaves at most content
+//! that nobody refers to; the next opening collects it.
+//!
+//! One process at a time writes; it keeps all images in memory, so looking one up costs no system call. Unpacked layers
+//! are checked when an image comes in and by [`Store::tree`]; a damaged one is made again from its blob.
+//!
+//! It does not know containers: who removes an image says what uses it.
+
+mod assemble;
+mod blobs;
+mod collect;
+mod create;
+mod durable;
+mod error;
+mod layers;
+mod paths;
+mod pins;
+mod remove;
+mod resolve;
+mod state;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Digest, Image, ImageConfig, Reference};
+use parking_lot::{Mutex, RwLock};
+
+use crate::layer::{LayerWriter, Owner, from_upper};
+use crate::{Digest, Image, Reference, Tree};
+use layers::Keep;
+use pins::Pins;
+use state::{Name, State};
+
+pub(crate) use blobs::{adopt, copy_in, hash, open_verified, put, read as read_blob};
+pub use error::StoreError;
+pub(crate) use paths::Paths;
+pub use pins::Lease;
+pub use remove::{ImageUse, PruneReport, RemoveReport};
 
 /// The content store of one installation. All methods block on the file system; call them off the async threads when
-/// they move much data. Share it in an `Arc`.
-#[derive(Debug)]
-pub struct Store {
-    // image helper
-}
-
-/// Keeps an image's content from the garbage collector while it lives.
+/// they move much data. Cloning shares it.
 #[derive(Debug, Clone)]
-pub struct Lease {
-    // image helper
-}
-
-/// What a removal did, in docker's words.
-#[derive(Debug, Clone, Default)]
-pub struct RemoveReport {
-    /// Familiar names that are gone.
-    pub untagged: Vec<String>,
-    /// Images and layers that are gone.
-    pub deleted: Vec<Digest>,
-}
-
-/// What a prune freed.
-#[derive(Debug, Clone, Default)]
-pub struct PruneReport {
-    /// What was removed.
-    pub removed: RemoveReport,
-    /// Bytes freed.
-    pub reclaimed: u64,
-}
-
-/// What can go wrong with images. Each variant says what the caller can do next; see [`StoreError::code`].
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// No image has this name or id.
-    #[error("No such image: {0}")]
-    NotFound(String),
-    /// More than one image has this short id.
-    #[error("image id {0:?} is ambiguous: give more digits")]
-    Ambiguous(String),
-    /// A name is malformed.
-    #[error(transparent)]
-    Reference(#[from] crate::ReferenceError),
-    /// Something uses the image.
-    #[error("conflict: unable to delete {name} ({why})")]
-    InUse {
-        /// The image as the caller named it.
-        name: String,
-        /// What uses it, and whether force would help.
-        why: String,
-    },
-    /// Content is not what its digest says.
-    #[error("{what} does not match its digest {expected}: got {actual}")]
-    DigestMismatch {
-        /// What was read.
-        what: String,
-        /// The digest it was asked by.
-        expected: Digest,
-        /// The digest it has.
-        actual: Digest,
-    },
-    /// Content is malformed or hostile.
-    #[error("invalid {what}: {reason}")]
-    Invalid {
-        /// Manifest, layer, archive …
-        what: String,
-        /// What is wrong, and where.
-        reason: String,
-    },
-    /// A limit is passed.
-    #[error("{what} is larger than the limit of {limit} bytes")]
-    TooLarge {
-        /// What is too large.
-        what: String,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The image has no wasm platform.
-    #[error("{name} is built for {platforms}, not for wasm")]
-    NoWasmPlatform {
-        /// The image.
-        name: String,
-        /// The platforms it has.
-        platforms: String,
-    },
-    /// The registry refused the credentials, or asks for some.
-    #[error("{registry} refused access to {what}: {reason}")]
-    Denied {
-        /// The registry's host.
-        registry: String,
-        /// The repository.
-        what: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The registry has no such image.
-    #[error("manifest for {0} not found")]
-    NotInRegistry(String),
-    /// The registry can't be reached or fails.
-    #[error("{registry} cannot be reached or failed: {reason}")]
-    Registry {
-        /// The registry's host.
-        registry: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The disk is full.
-    #[error("no space left on the device that holds {0}")]
-    DiskFull(std::path::PathBuf),
-    /// The host's file system fails.
-    #[error("cannot {action}")]
-    Io {
-        /// What was being done.
-        action: String,
-        /// Why it failed.
-        source: std::io::Error,
-    },
-}
-
-impl StoreError {
-    /// A stable code, such as `image_not_found`.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        todo!("image helper")
-    }
+pub struct Store {
+    pub(crate) paths: Arc<Paths>,
+    pub(crate) pins: Arc<Pins>,
+    state: Arc<RwLock<State>>,
+    /// Held while images and names change, on disk and in memory.
+    changing: Arc<Mutex<()>>,
+    /// Held while a layer comes to its place.
+    placing: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -137,8 +58,19 @@ impl Store {
     ///
     /// # Errors
     /// The folder can't be made or read, or its format is of a newer Sprat.
-    pub fn open(_root: &Path) -> Result<Self, StoreError> {
-        todo!("image helper")
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let paths = Paths::open(root)?;
+        let state = State::read(&paths)?;
+        let store = Self {
+            paths: Arc::new(paths),
+            pins: Arc::default(),
+            state: Arc::new(RwLock::new(state)),
+            changing: Arc::default(),
+            placing: Arc::default(),
+        };
+        store.sweep()?;
+        store.restore_layers();
+        Ok(store)
     }
 
     /// All images, newest first.
@@ -146,83 +78,113 @@ impl Store {
     /// # Errors
     /// The host's file system fails.
     pub fn images(&self) -> Result<Vec<Arc<Image>>, StoreError> {
-        todo!("image helper")
-    }
-
-    /// The image with this name, id or unique short id (as docker resolves them).
-    ///
-    /// # Errors
-    /// There is none, or more than one.
-    pub fn resolve(&self, _name: &str) -> Result<Arc<Image>, StoreError> {
-        todo!("image helper")
-    }
-
-    /// As [`Store::resolve`], with a lease that keeps the image's content.
-    ///
-    /// # Errors
-    /// As [`Store::resolve`].
-    pub fn lease(&self, _name: &str) -> Result<(Arc<Image>, Lease), StoreError> {
-        todo!("image helper")
+        let mut images: Vec<_> = self.state.read().images.values().map(|known| Arc::clone(&known.image)).collect();
+        images.sort_by(|left, right| right.created.cmp(&left.created).then_with(|| left.id.cmp(&right.id)));
+        Ok(images)
     }
 
     /// Gives an image another name.
     ///
     /// # Errors
     /// There is no such image.
-    pub fn tag(&self, _image: &str, _name: &Reference) -> Result<(), StoreError> {
-        todo!("image helper")
-    }
-
-    /// Removes a name, or the image with its last name. `used_by` tells which containers use an image id; `force` and
-    /// `no_prune` are docker's.
-    ///
-    /// # Errors
-    /// There is no such image, or it is in use.
-    pub fn remove(
-        &self,
-        _name: &str,
-        _force: bool,
-        _used_by: &dyn Fn(&Digest) -> Vec<String>,
-    ) -> Result<RemoveReport, StoreError> {
-        todo!("image helper")
-    }
-
-    /// Removes dangling images (or all unused ones) and collects content nothing refers to.
-    ///
-    /// # Errors
-    /// The host's file system fails.
-    pub fn prune(&self, _all: bool, _used: &dyn Fn(&Digest) -> bool) -> Result<PruneReport, StoreError> {
-        todo!("image helper")
-    }
-
-    /// Makes an image: `config` and `history` over existing layers, by their diff ids (lowest first). Used by build,
-    /// commit and import.
-    ///
-    /// # Errors
-    /// A layer is unknown, or the host's file system fails.
-    pub fn create(
-        &self,
-        _config: &ImageConfig,
-        _layers: &[Digest],
-        _history: &[crate::HistoryEntry],
-        _tags: &[Reference],
-    ) -> Result<Arc<Image>, StoreError> {
-        todo!("image helper")
+    pub fn tag(&self, image: &str, name: &Reference) -> Result<(), StoreError> {
+        if name.digest().is_some() {
+            return Err(StoreError::invalid("tag", "refusing to create a tag with a digest reference"));
+        }
+        let _changing = self.changing.lock();
+        let id = self.resolve(image)?.id.clone();
+        self.put_name(name.clone().or_latest(), id)
     }
 
     /// Takes an uncompressed layer tar from a stranger, verifies its entries, unpacks and keeps it. Returns its diff id.
     ///
+    /// Until an image uses it, it is kept for an hour, or as long as a [`Store::hold_new_layers`] lives.
+    ///
     /// # Errors
     /// The tar is malformed or hostile, or a limit is passed.
-    pub fn add_layer(&self, _tar: &mut dyn std::io::Read) -> Result<Digest, StoreError> {
-        todo!("image helper")
+    pub fn add_layer(&self, tar: &mut dyn std::io::Read) -> Result<Digest, StoreError> {
+        // What the collector could take between unpacking and noting.
+        let _hold = self.hold_new_layers();
+        let origin = self.unpack(tar, None, Keep::Compressed)?;
+        self.pins.fresh(&[&origin.diff_id, &origin.blob]);
+        Ok(origin.diff_id)
     }
 
-    /// Folder of the unpacked layer with this diff id.
+    /// Keeps a layer made of these entries, as [`Store::add_layer`] does.
+    ///
+    /// # Errors
+    /// A source can't be read, or a limit is passed.
+    pub fn write_layer(&self, layer: &LayerWriter) -> Result<Digest, StoreError> {
+        self.add_layer(&mut self.spool(|to| layer.write(to))?)
+    }
+
+    /// Keeps a layer of what a sandbox wrote, as [`Store::add_layer`] does: for commit and RUN. See
+    /// [`crate::layer::from_upper`].
+    ///
+    /// # Errors
+    /// The folder can't be read, or a limit is passed.
+    pub fn add_upper(&self, upper: &Path, lower: &Tree, owner: Owner) -> Result<Digest, StoreError> {
+        self.add_layer(&mut self.spool(|to| from_upper(upper, lower, owner, to))?)
+    }
+
+    /// Keeps all new layers from the garbage collector while it lives: for builds.
+    #[must_use]
+    pub fn hold_new_layers(&self) -> Lease {
+        self.pins.lease_fresh()
+    }
+
+    /// Folder of the unpacked layer with this diff id. A damaged one is made again.
     ///
     /// # Errors
     /// There is none.
-    pub fn layer_path(&self, _diff_id: &Digest) -> Result<std::path::PathBuf, StoreError> {
-        todo!("image helper")
+    pub fn layer_path(&self, diff_id: &Digest) -> Result<std::path::PathBuf, StoreError> {
+        if !self.layer_is_sound(diff_id) {
+            self.rebuild_layer(diff_id)?;
+        }
+        Ok(self.paths.layer(diff_id))
+    }
+
+    /// The merged files of an image. Damaged layers are made again from their blobs.
+    ///
+    /// # Errors
+    /// A layer is damaged and can't be made again.
+    pub fn tree(&self, image: &Image) -> Result<Tree, StoreError> {
+        let paths: Vec<_> = image.layers.iter().map(|layer| layer.path.clone()).collect();
+        if let Ok(tree) = Tree::open(&paths) {
+            return Ok(tree);
+        }
+        for layer in &image.layers {
+            self.layer_path(&layer.diff_id)?;
+        }
+        Tree::open(&paths).map_err(|error| StoreError::invalid(format!("image {}", image.id.short()), error))
+    }
+
+    /// Gives an image a name of any kind, if it is still there.
+    pub(crate) fn add_name(&self, name: Reference, image: &Digest) -> Result<(), StoreError> {
+        let _changing = self.changing.lock();
+        let known = self.state.read().images.contains_key(image);
+        if known { self.put_name(name, image.clone()) } else { Ok(()) }
+    }
+
+    /// Takes back images that were added without a name and got none since.
+    pub(crate) fn forget(&self, images: &[Digest]) -> Result<(), StoreError> {
+        let _changing = self.changing.lock();
+        for id in images {
+            if self.state.read().names_of(id).is_empty() {
+                self.delete(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a name, which must be tagged or have a digest. The caller holds `changing`.
+    fn put_name(&self, name: Reference, image: Digest) -> Result<(), StoreError> {
+        let name = Name { name, image };
+        state::write_json(&self.paths, &self.paths.name(&name.name), &name)?;
+        self.state.write().set_name(name);
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

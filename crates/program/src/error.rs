@@ -50,6 +50,14 @@ pub enum ProgramError {
         /// What does not match.
         reason: String,
     },
+    /// The key that seals compiled code can't be trusted.
+    #[error("cannot use the key {path}: {reason}")]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// The host's file system fails.
     #[error("cannot {action}")]
     Io {
@@ -74,7 +82,12 @@ impl ProgramError {
             Self::MissingImports(_) => "wasm_missing_imports",
             Self::Compile(_) => "wasm_compile_failed",
             Self::Seal { .. } => "code_not_sealed",
+            Self::Key { .. } => "code_key_untrusted",
             Self::Io { .. } => "io",
         }
+    }
+
+    pub(crate) fn io(action: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { action: action.into(), source }
     }
 }

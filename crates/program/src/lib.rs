@@ -5,14 +5,31 @@
 
 mod cache;
 mod compile;
+mod compiler;
 mod describe;
 mod engine;
+mod entries;
 mod error;
+mod features;
+mod foreign;
+mod interfaces;
+mod jobs;
+mod key;
 mod load;
+mod prune;
+mod seal;
+mod settings;
+mod store;
+mod text;
+mod walk;
+mod wire;
 
 pub use cache::{Artifact, Cache, CompileProgress};
-pub use compile::{CompilerCommand, compile_child};
-pub use describe::{Description, Encoding, Import, Kind, Producer, Wasi, describe};
+pub use compile::compile_child;
+pub use compiler::CompilerCommand;
+pub use describe::{Description, Encoding, Import, Kind, MAX_SIZE, Producer, Wasi, describe};
 pub use engine::{EngineOptions, Variant, engine};
 pub use error::ProgramError;
+pub use key::Key;
 pub use load::{Code, load};
+pub use text::{MAX_TEXT, is_text, to_binary};

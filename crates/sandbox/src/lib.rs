@@ -3,16 +3,28 @@
 //! All WASI hosts, the file view, the limits and the pools of instances. It knows no container ids, no persistence, no
 //! word of Docker's.
 
+mod cache;
+mod component;
+mod egress;
+mod ending;
 mod exit;
 pub mod files;
 mod guest;
 mod host;
+mod limiter;
 mod limits;
 mod p1;
 mod p2;
 mod p3;
+mod prepared;
+mod run;
 mod spec;
+mod standard;
+mod start;
 mod stdio;
+mod ticker;
+mod turn;
+mod working;
 
 pub use exit::Exit;
 pub use guest::{Guest, Stop, Usage};

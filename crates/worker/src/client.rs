@@ -1,12 +1,26 @@
 //! The owner's side: starts workers, finds running ones, drives them.
+//!
+//! A [`Client`] is one connection; its requests overlap. It ends when the worker closes it, which is the worker's end:
+//! then the exits that the worker recorded and could not tell come as events, and [`Event::Gone`] last. Dropping all
+//! clones of a client closes the connection and leaves the worker running.
+
+mod attachment;
+mod link;
+mod spawn;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use sprat_sandbox::{Exit, Stop, Stream, Usage};
+use sprat_sandbox::{Exit, Stop, Usage};
 use tokio::sync::mpsc;
 
-use crate::{GuestId, GuestStatus, StartRequest, WorkerOptions};
+pub use attachment::Attachment;
+
+use crate::wire::{
+    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, Refusal, ResizeRequest, StopRequest, code,
+};
+use crate::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
+use link::Link;
 
 /// How to start a worker process: the program `sprat` and its hidden verb.
 #[derive(Debug, Clone)]
@@ -64,20 +78,19 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    fn refused(worker: &str, refusal: Refusal) -> Self {
+        match &*refusal.code {
+            code::FULL => Self::Full(worker.to_owned()),
+            _ => Self::Refused { code: refusal.code.into_owned(), message: refusal.message },
+        }
+    }
+}
+
 /// A connection to one worker. Cheap to clone. Requests may overlap.
 #[derive(Debug, Clone)]
 pub struct Client {
-    // worker helper
-}
-
-/// An attachment to a guest's streams. Dropping it detaches.
-#[derive(Debug)]
-pub struct Attachment {
-    /// What the guest writes from now on (and what it wrote before it was first attached and not yet logged is not
-    /// repeated). Bounded: a slow reader slows the guest, until the attachment is dropped. Ends at the guest's end.
-    pub output: mpsc::Receiver<(Stream, Bytes)>,
-    /// What the guest gets as standard input; dropping it ends the attachment's input. `None` when not asked for.
-    pub input: Option<mpsc::Sender<Bytes>>,
+    link: Arc<Link>,
 }
 
 impl Client {
@@ -86,118 +99,134 @@ impl Client {
     /// # Errors
     /// It does not come up within 10 s.
     pub async fn spawn(
-        _command: &SpawnCommand,
-        _options: &WorkerOptions,
-        _events: mpsc::UnboundedSender<(String, Event)>,
+        command: &SpawnCommand,
+        options: &WorkerOptions,
+        events: mpsc::UnboundedSender<(String, Event)>,
     ) -> Result<Self, ClientError> {
-        todo!("worker helper")
+        spawn::spawn(command, options).await?;
+        Self::connect(&options.name, &options.socket, events).await
     }
 
-    /// Connects to a running worker by its socket. Events are sent with the worker's name.
+    /// Connects to a running worker by its socket. Events are sent with the worker's name. The newest connection gets
+    /// the events; what happened before is in [`Client::list`].
     ///
     /// # Errors
     /// Nobody answers there.
     pub async fn connect(
-        _name: &str,
-        _socket: &Path,
-        _events: mpsc::UnboundedSender<(String, Event)>,
+        name: &str,
+        socket: &Path,
+        events: mpsc::UnboundedSender<(String, Event)>,
     ) -> Result<Self, ClientError> {
-        todo!("worker helper")
+        Ok(Self { link: Link::connect(name, socket, events).await? })
     }
 
     /// The worker's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        todo!("worker helper")
+        self.link.name()
     }
 
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        todo!("worker helper")
+        self.link.welcome().pid
     }
 
     /// What the kernel could not give it: `landlock`, `seccomp` …; shown in `info`.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        todo!("worker helper")
+        self.link.welcome().warnings.clone()
     }
 
-    /// Starts a guest. The attachment made by [`Client::attach_before_start`], if any, sees all its output.
+    /// Starts a guest. An attachment made by [`Client::attach`] before sees all its output.
     ///
     /// # Errors
     /// See [`ClientError`]; nothing is left then.
-    pub async fn start(&self, _request: &StartRequest) -> Result<(), ClientError> {
-        todo!("worker helper")
+    pub async fn start(&self, request: &StartRequest) -> Result<(), ClientError> {
+        self.link.will_exit_anew(&request.id);
+        self.link.request(Op::Start, request).await
     }
 
     /// Attaches to a guest that runs, or that will be started under this id (docker attaches before it starts).
     ///
     /// # Errors
     /// The worker is gone, or the guest has ended.
-    pub async fn attach(&self, _id: &str, _stdin: bool) -> Result<Attachment, ClientError> {
-        todo!("worker helper")
+    pub async fn attach(&self, id: &str, stdin: bool) -> Result<Attachment, ClientError> {
+        attachment::attach(self.name(), self.link.socket(), &AttachRequest { id: id.to_owned(), stdin }).await
     }
 
-    /// Asks a guest to end.
+    /// Asks a guest to end. One that ended already is left as it is.
     ///
     /// # Errors
     /// No such guest, or the worker is gone.
-    pub async fn stop(&self, _id: &str, _why: Stop) -> Result<(), ClientError> {
-        todo!("worker helper")
+    pub async fn stop(&self, id: &str, why: Stop) -> Result<(), ClientError> {
+        self.link.request(Op::Stop, StopRequest { id: id.to_owned(), why }).await
     }
 
     /// Holds a guest, or lets it go on.
     ///
     /// # Errors
-    /// No such guest, or the worker is gone.
-    pub async fn pause(&self, _id: &str, _paused: bool) -> Result<(), ClientError> {
-        todo!("worker helper")
+    /// No such guest, it ended, or the worker is gone.
+    pub async fn pause(&self, id: &str, paused: bool) -> Result<(), ClientError> {
+        self.link.request(Op::Pause, PauseRequest { id: id.to_owned(), paused }).await
     }
 
     /// Sets the size of a guest's terminal (columns, rows).
     ///
     /// # Errors
     /// No such guest, no terminal, or the worker is gone.
-    pub async fn resize(&self, _id: &str, _columns: u16, _rows: u16) -> Result<(), ClientError> {
-        todo!("worker helper")
+    pub async fn resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), ClientError> {
+        self.link.request(Op::Resize, ResizeRequest { id: id.to_owned(), columns, rows }).await
     }
 
-    /// All guests, ended ones included until they are forgotten.
+    /// All guests in the order of their ids, ended ones included until they are forgotten.
     ///
     /// # Errors
     /// The worker is gone.
     pub async fn list(&self) -> Result<Vec<GuestStatus>, ClientError> {
-        todo!("worker helper")
+        let mut guests: Vec<GuestStatus> = Vec::new();
+        loop {
+            let after = guests.last().map(|guest| guest.id.clone());
+            let mut page: ListPage = self.link.request(Op::List, ListRequest { after }).await?;
+            let stuck = page.guests.is_empty();
+            guests.append(&mut page.guests);
+            if !page.more || stuck {
+                break;
+            }
+        }
+        let ended = guests.iter().filter(|guest| matches!(guest.state, GuestState::Exited { .. }));
+        self.link.exits_known(ended.map(|guest| guest.id.clone()));
+        Ok(guests)
     }
 
     /// One guest's use.
     ///
     /// # Errors
     /// No such guest, or the worker is gone.
-    pub async fn usage(&self, _id: &str) -> Result<Usage, ClientError> {
-        todo!("worker helper")
+    pub async fn usage(&self, id: &str) -> Result<Usage, ClientError> {
+        self.link.request(Op::Usage, Named { id: id.to_owned() }).await
     }
 
     /// The owner has recorded this guest's exit durably; the worker may drop it.
     ///
     /// # Errors
-    /// The worker is gone.
-    pub async fn forget(&self, _id: &str) -> Result<(), ClientError> {
-        todo!("worker helper")
+    /// It still runs, or the worker is gone.
+    pub async fn forget(&self, id: &str) -> Result<(), ClientError> {
+        self.link.request(Op::Forget, Named { id: id.to_owned() }).await
     }
 
-    /// Ends the worker; guests still running are killed.
+    /// Ends the worker; guests still running are killed, and their exits are told before this returns.
     ///
     /// # Errors
     /// It is gone already.
     pub async fn shutdown(&self) -> Result<(), ClientError> {
-        todo!("worker helper")
+        self.link.request(Op::Shutdown, ()).await
     }
 
-    /// Exits that a worker recorded, read from its journal; for workers that are gone. (id, exit, at_ns)
+    /// Exits that a worker recorded and nobody forgot, read from its journal; for workers that are gone.
+    /// (id, exit, nanoseconds since 1970)
     #[must_use]
-    pub fn journal(_path: &Path) -> Vec<(GuestId, Exit, i64)> {
-        todo!("worker helper")
+    pub fn journal(path: &Path) -> Vec<(GuestId, Exit, i64)> {
+        crate::journal::read(path).into_iter().map(|(id, (exit, at_ns))| (id, exit, at_ns)).collect()
     }
 }

@@ -6,12 +6,23 @@
 
 mod client;
 mod confine;
+mod entry;
+#[cfg(test)]
+mod fake;
+mod frame;
+mod host;
+mod input;
 mod journal;
 mod log;
+mod outbox;
 mod protocol;
 mod server;
 mod stdio;
+mod table;
 mod terminal;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
 pub use confine::Confinement;

@@ -29,7 +29,7 @@ pub struct WorkerOptions {
     pub shared: bool,
     /// What the process may reach.
     pub confinement: Confinement,
-    /// Seconds without a guest and without an owner after which it ends by itself.
+    /// Seconds without a guest and without a connection after which it ends by itself; 0 is never.
     pub idle_exit_s: u32,
 }
 

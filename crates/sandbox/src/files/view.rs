@@ -1,137 +1,62 @@
-//! [`FileView`] and the descriptors it gives.
+//! [`FileView`]: the operations that the WASI hosts call.
 
 use std::sync::Arc;
 
 use sprat_image::Tree;
 
-use super::Errno;
+use super::descriptor::{FolderPlace, OpenFolder};
+use super::errno::{Errno, Result};
+use super::inner::Inner;
+use super::open_file::OpenFile;
+use super::{Access, Create, Descriptor, DirEntry, Follow, Stat, Times};
 use crate::{FilesSpec, Limits, SandboxError, User};
 
 /// What a guest sees as `/`. One per guest; `Send + Sync`; all methods take `&self`.
 #[derive(Debug)]
 pub struct FileView {
-    // files helper
-}
-
-/// An open file or folder. Cloning shares it; the last drop closes it and gives its place back to the limit of open
-/// files.
-#[derive(Debug, Clone)]
-pub struct Descriptor {
-    // files helper
-}
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A folder.
-    Directory,
-    /// A regular file.
-    File,
-    /// A symbolic link.
-    Symlink,
-    /// A character device (`/dev/null` and its like).
-    CharacterDevice,
-    /// Anything else of a host folder.
-    Other,
-}
-
-/// A node's attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stat {
-    /// What it is.
-    pub kind: Kind,
-    /// Device number: one per mount.
-    pub device: u64,
-    /// Node number, stable while the guest runs and across copy-up.
-    pub inode: u64,
-    /// Number of names.
-    pub links: u64,
-    /// Bytes.
-    pub size: u64,
-    /// Last access, in nanoseconds since 1970.
-    pub accessed_ns: i64,
-    /// Last modification, in nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// Last change of status, in nanoseconds since 1970.
-    pub changed_ns: i64,
-}
-
-/// One entry of a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirEntry {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Its node number.
-    pub inode: u64,
-}
-
-/// Whether the last link of a path is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    /// As `AT_SYMLINK_FOLLOW`.
-    Yes,
-    /// As `O_NOFOLLOW`.
-    No,
-}
-
-/// What a descriptor may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Access {
-    /// Read a file, list a folder.
-    pub read: bool,
-    /// Write a file, change a folder.
-    pub write: bool,
-}
-
-/// How a missing or present file is treated by an open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Create {
-    /// As `O_CREAT`.
-    pub create: bool,
-    /// As `O_EXCL`.
-    pub exclusive: bool,
-    /// As `O_TRUNC`.
-    pub truncate: bool,
-    /// As `O_DIRECTORY`.
-    pub directory: bool,
-}
-
-/// New times of a node in nanoseconds since 1970; `None` leaves one as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Times {
-    /// Last access.
-    pub accessed_ns: Option<i64>,
-    /// Last modification.
-    pub modified_ns: Option<i64>,
+    inner: Arc<Inner>,
 }
 
 impl FileView {
-    /// Sets up a view. Checks that the mounts' sources are there; makes no file.
+    /// Sets up a view. Checks that the mounts' sources are there; makes no file and holds none open.
+    ///
+    /// Views of the same upper folder (a container's guest and one that is run in it later) share what was written and
+    /// the mounts in memory, and must be in one process.
     ///
     /// # Errors
     /// A mount can't be used.
-    pub fn new(_files: &FilesSpec, _tree: Arc<Tree>, _user: &User, _limits: &Limits) -> Result<Self, SandboxError> {
-        todo!("files helper")
+    pub fn new(files: &FilesSpec, tree: Arc<Tree>, user: &User, limits: &Limits) -> Result<Self, SandboxError> {
+        Ok(Self { inner: Arc::new(Inner::new(files, tree, user, limits)?) })
     }
 
-    /// The guest's `/`, as it is pre-opened.
+    /// The guest's `/`, as it is pre-opened. Does not count as an open file.
     #[must_use]
     pub fn root(&self) -> Descriptor {
-        todo!("files helper")
+        let place = parking_lot::Mutex::new(FolderPlace::At(String::new()));
+        let folder = OpenFolder { mount: None, place, host: None, _upper: None };
+        let access = Access { read: true, write: true };
+        Descriptor::of_folder(Arc::new(folder), &self.inner.stat_lower(Tree::ROOT), access, None)
     }
 
-    /// Bytes written to the upper folder so far.
+    /// Bytes of the files in the upper folder: their lengths, holes included, as the disk limit counts them. Looks
+    /// through the folder the first time.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        todo!("files helper")
+        if let Err(error) = self.inner.lock().count_upper() {
+            tracing::warn!(%error, "cannot count what the upper folder has");
+        }
+        self.inner.shared.budget.used()
     }
 
     /// Descriptors open.
     #[must_use]
     pub fn open_files(&self) -> u32 {
-        todo!("files helper")
+        self.inner.open.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Forgets that the upper folder is not there. To be called when someone else may have made it.
+    pub fn refresh(&self) {
+        self.inner.lock().state.presence = super::shared::Presence::Unknown;
     }
 
     /// Opens `path` relative to `folder`. `..` above the root stays at the root; above another descriptor it is
@@ -141,175 +66,170 @@ impl FileView {
     /// POSIX's of `openat`.
     pub fn open(
         &self,
-        _folder: &Descriptor,
-        _path: &str,
-        _follow: Follow,
-        _create: Create,
-        _access: Access,
-    ) -> Result<Descriptor, Errno> {
-        todo!("files helper")
+        folder: &Descriptor,
+        path: &str,
+        follow: Follow,
+        create: Create,
+        access: Access,
+    ) -> Result<Descriptor> {
+        let place = self.inner.place()?;
+        self.inner.lock().open(folder, path, follow, create, access, place)
     }
 
     /// Reads from `offset`; 0 at the end.
     ///
     /// # Errors
     /// POSIX's of `pread`.
-    pub fn read(&self, _file: &Descriptor, _buffer: &mut [u8], _offset: u64) -> Result<usize, Errno> {
-        todo!("files helper")
+    pub fn read(&self, file: &Descriptor, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let open = file.file().ok_or(Errno::IsDirectory)?;
+        if file.access().read { open.read(&self.inner, buffer, offset) } else { Err(Errno::BadDescriptor) }
     }
 
     /// Writes at `offset`.
     ///
     /// # Errors
     /// POSIX's of `pwrite`; [`Errno::Quota`] past the disk limit.
-    pub fn write(&self, _file: &Descriptor, _bytes: &[u8], _offset: u64) -> Result<usize, Errno> {
-        todo!("files helper")
+    pub fn write(&self, file: &Descriptor, bytes: &[u8], offset: u64) -> Result<usize> {
+        writable(file)?.write(bytes, offset)
     }
 
     /// Writes at the end, atomically.
     ///
     /// # Errors
     /// As [`FileView::write`].
-    pub fn append(&self, _file: &Descriptor, _bytes: &[u8]) -> Result<usize, Errno> {
-        todo!("files helper")
+    pub fn append(&self, file: &Descriptor, bytes: &[u8]) -> Result<usize> {
+        writable(file)?.append(bytes)
     }
 
     /// Attributes of an open node.
     ///
     /// # Errors
     /// POSIX's of `fstat`.
-    pub fn stat(&self, _node: &Descriptor) -> Result<Stat, Errno> {
-        todo!("files helper")
+    pub fn stat(&self, node: &Descriptor) -> Result<Stat> {
+        match node.file() {
+            Some(file) => file.stat(&self.inner),
+            None => self.inner.lock().stat_open_folder(node),
+        }
     }
 
     /// Attributes of a path.
     ///
     /// # Errors
     /// POSIX's of `fstatat`.
-    pub fn stat_at(&self, _folder: &Descriptor, _path: &str, _follow: Follow) -> Result<Stat, Errno> {
-        todo!("files helper")
+    pub fn stat_at(&self, folder: &Descriptor, path: &str, follow: Follow) -> Result<Stat> {
+        self.inner.lock().stat_at(folder, path, follow)
     }
 
     /// Sets times of an open node.
     ///
     /// # Errors
     /// POSIX's of `futimens`.
-    pub fn set_times(&self, _node: &Descriptor, _times: Times) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn set_times(&self, node: &Descriptor, times: Times) -> Result<()> {
+        match node.file() {
+            Some(file) => self.inner.lock().set_file_times(file, node, times),
+            None => self.inner.lock().set_folder_times(node, times),
+        }
     }
 
     /// Sets times of a path.
     ///
     /// # Errors
     /// POSIX's of `utimensat`.
-    pub fn set_times_at(&self, _folder: &Descriptor, _path: &str, _follow: Follow, _times: Times) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn set_times_at(&self, folder: &Descriptor, path: &str, follow: Follow, times: Times) -> Result<()> {
+        self.inner.lock().set_times_at(folder, path, follow, times)
     }
 
     /// Cuts or extends a file.
     ///
     /// # Errors
     /// POSIX's of `ftruncate`.
-    pub fn set_size(&self, _file: &Descriptor, _size: u64) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn set_size(&self, file: &Descriptor, size: u64) -> Result<()> {
+        writable(file)?.set_size(size)
     }
 
     /// Brings a node to the disk (`data_only`: without its attributes).
     ///
     /// # Errors
     /// POSIX's of `fsync`.
-    pub fn sync(&self, _node: &Descriptor, _data_only: bool) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn sync(&self, node: &Descriptor, data_only: bool) -> Result<()> {
+        match node.file() {
+            Some(file) => file.sync(data_only),
+            None => self.inner.lock().sync_folder(node),
+        }
     }
 
     /// All entries of a folder in the order of their names, without `.` and `..`.
     ///
     /// # Errors
     /// POSIX's of `readdir`.
-    pub fn entries(&self, _folder: &Descriptor) -> Result<Vec<DirEntry>, Errno> {
-        todo!("files helper")
+    pub fn entries(&self, folder: &Descriptor) -> Result<Vec<DirEntry>> {
+        if !folder.access().read {
+            return Err(Errno::BadDescriptor);
+        }
+        let mut names = self.inner.lock();
+        let spot = names.start(folder)?;
+        names.entries(&spot)
     }
 
     /// Makes a folder.
     ///
     /// # Errors
     /// POSIX's of `mkdirat`.
-    pub fn make_directory(&self, _folder: &Descriptor, _path: &str) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn make_directory(&self, folder: &Descriptor, path: &str) -> Result<()> {
+        self.inner.lock().make_directory(folder, path)
     }
 
     /// Removes an empty folder.
     ///
     /// # Errors
     /// POSIX's of `unlinkat` with `AT_REMOVEDIR`; [`Errno::Busy`] for a mount point.
-    pub fn remove_directory(&self, _folder: &Descriptor, _path: &str) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn remove_directory(&self, folder: &Descriptor, path: &str) -> Result<()> {
+        self.inner.lock().remove_directory(folder, path)
     }
 
     /// Removes a file or link. Open descriptors keep working.
     ///
     /// # Errors
     /// POSIX's of `unlinkat`.
-    pub fn unlink(&self, _folder: &Descriptor, _path: &str) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn unlink(&self, folder: &Descriptor, path: &str) -> Result<()> {
+        self.inner.lock().unlink(folder, path)
     }
 
     /// Renames, replacing what was there as POSIX has it.
     ///
     /// # Errors
-    /// POSIX's of `renameat`; [`Errno::CrossDevice`] between mounts.
-    pub fn rename(&self, _from: &Descriptor, _path: &str, _to: &Descriptor, _new: &str) -> Result<(), Errno> {
-        todo!("files helper")
+    /// POSIX's of `renameat`; [`Errno::CrossDevice`] between mounts and for a folder of the image.
+    pub fn rename(&self, from: &Descriptor, path: &str, to: &Descriptor, new: &str) -> Result<()> {
+        self.inner.lock().rename(from, path, to, new)
     }
 
     /// Makes a symbolic link.
     ///
     /// # Errors
     /// POSIX's of `symlinkat`.
-    pub fn symlink(&self, _target: &str, _folder: &Descriptor, _path: &str) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn symlink(&self, target: &str, folder: &Descriptor, path: &str) -> Result<()> {
+        self.inner.lock().symlink(target, folder, path)
     }
 
     /// Makes a hard link.
     ///
     /// # Errors
     /// POSIX's of `linkat`.
-    pub fn link(
-        &self,
-        _from: &Descriptor,
-        _path: &str,
-        _follow: Follow,
-        _to: &Descriptor,
-        _new: &str,
-    ) -> Result<(), Errno> {
-        todo!("files helper")
+    pub fn link(&self, from: &Descriptor, path: &str, follow: Follow, to: &Descriptor, new: &str) -> Result<()> {
+        self.inner.lock().link(from, path, follow, to, new)
     }
 
     /// The target of a symbolic link.
     ///
     /// # Errors
     /// POSIX's of `readlinkat`.
-    pub fn read_link(&self, _folder: &Descriptor, _path: &str) -> Result<String, Errno> {
-        todo!("files helper")
+    pub fn read_link(&self, folder: &Descriptor, path: &str) -> Result<String> {
+        self.inner.lock().read_link(folder, path)
     }
 }
 
-impl Descriptor {
-    /// What it is open on.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        todo!("files helper")
-    }
-
-    /// What it may do.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        todo!("files helper")
-    }
-
-    /// Both are open on the same node.
-    #[must_use]
-    pub fn same_node(&self, _other: &Self) -> bool {
-        todo!("files helper")
-    }
+/// The file of a descriptor that may be written.
+fn writable(file: &Descriptor) -> Result<&OpenFile> {
+    let open = file.file().ok_or(Errno::IsDirectory)?;
+    if file.access().write { Ok(open) } else { Err(Errno::BadDescriptor) }
 }

@@ -1,0 +1,93 @@
+//! Attachments: the hijacked connection that carries a container's streams.
+
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+
+use super::{Client, empty};
+use crate::error::CliError;
+
+/// Bytes of the head before each piece of output (Docker Engine API, "Stream format").
+const HEAD: usize = 8;
+
+type Connection = TokioIo<hyper::upgrade::Upgraded>;
+
+/// The streams of an attached container.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    from: ReadHalf<Connection>,
+    /// Takes standard input; shutting it down is the input's end.
+    pub to: WriteHalf<Connection>,
+    raw: bool,
+}
+
+impl Client {
+    /// Attaches to a container. `raw`: it has a terminal, so its output is not framed.
+    pub(crate) async fn attach(&self, id: &str, stdin: bool, raw: bool) -> Result<Streams, CliError> {
+        let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1&stdin={}", u8::from(stdin));
+        let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Length", "0")];
+        let response = self.send(Method::POST, &path, &headers, empty()).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(CliError::new("the daemon does not attach").why(format!("it answered {}", response.status())));
+        }
+        let upgraded = hyper::upgrade::on(response).await.map_err(|e| CliError::new("cannot attach").why(e))?;
+        let (from, to) = tokio::io::split(TokioIo::new(upgraded));
+        Ok(Streams { from, to, raw })
+    }
+}
+
+impl Streams {
+    /// Splits reading from writing.
+    pub(crate) fn split(self) -> (Output, WriteHalf<Connection>) {
+        (Output { from: self.from, raw: self.raw, buffer: vec![0; 64 * 1024] }, self.to)
+    }
+}
+
+/// The output half.
+#[derive(Debug)]
+pub(crate) struct Output {
+    from: ReadHalf<Connection>,
+    raw: bool,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    /// Copies output to our own streams until the container ends it.
+    pub(crate) async fn copy(mut self) -> std::io::Result<()> {
+        let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
+        if self.raw {
+            while let n @ 1.. = self.from.read(&mut self.buffer).await? {
+                out.write_all(self.buffer.get(..n).unwrap_or_default()).await?;
+                out.flush().await?;
+            }
+            return Ok(());
+        }
+        while let Some((stream, mut left)) = self.head().await? {
+            while left > 0 {
+                let room = left.min(self.buffer.len());
+                let Some(buffer) = self.buffer.get_mut(..room) else { break };
+                let n = self.from.read(buffer).await?;
+                if n == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+                left -= n;
+                let bytes = self.buffer.get(..n).unwrap_or_default();
+                if stream == 2 { err.write_all(bytes).await? } else { out.write_all(bytes).await? }
+            }
+            out.flush().await?;
+            err.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn head(&mut self) -> std::io::Result<Option<(u8, usize)>> {
+        let mut head = [0; HEAD];
+        match self.from.read_exact(&mut head).await {
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(e) => return Err(e),
+        }
+        let [stream, _, _, _, a, b, c, d] = head;
+        Ok(Some((stream, u32::from_be_bytes([a, b, c, d]) as usize)))
+    }
+}

@@ -1,0 +1,173 @@
+//! The client: HTTP over the daemon's socket. Nothing else of this crate opens it.
+
+mod attach;
+mod connect;
+mod host;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use attach::Streams;
+pub(crate) use host::Host;
+
+use crate::error::CliError;
+
+/// A request's body.
+pub(crate) type Body = BoxBody<Bytes, std::io::Error>;
+
+/// Bytes of an error body that are read; the rest is dropped.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+
+/// The daemon, as seen from here.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    host: Host,
+}
+
+/// An empty body.
+pub(crate) fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed()
+}
+
+/// A JSON body.
+pub(crate) fn json(value: &Value) -> Body {
+    Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed()
+}
+
+/// A file as a body, read in chunks.
+pub(crate) fn file(file: tokio::fs::File) -> Body {
+    let chunks = tokio_util::io::ReaderStream::with_capacity(file, 256 * 1024);
+    BodyExt::boxed(http_body_util::StreamBody::new(chunks.map(|chunk| chunk.map(hyper::body::Frame::data))))
+}
+
+impl Client {
+    /// A client of the daemon at `host`.
+    pub(crate) const fn new(host: Host) -> Self {
+        Self { host }
+    }
+
+    /// Where the daemon is.
+    pub(crate) const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Sends a request; an answer of 400 and above is an error with the daemon's message.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Response<Incoming>, CliError> {
+        let mut sender = connect::open(&self.host).await?;
+        let mut request = Request::builder().method(method).uri(path).header("Host", "sprat");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).map_err(|e| CliError::new(format!("invalid request {path:?}")).why(e))?;
+        let response = sender.send_request(request).await.map_err(|e| lost(&self.host, e))?;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(refused(response).await);
+        }
+        Ok(response)
+    }
+
+    /// GET, read as JSON.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.read(self.send(Method::GET, path, &[], empty()).await?).await
+    }
+
+    /// POST of JSON, read as JSON; an empty answer is `null`.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: Option<&Value>) -> Result<T, CliError> {
+        self.read(self.post_raw(path, body).await?).await
+    }
+
+    /// POST of JSON.
+    pub(crate) async fn post_raw(&self, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, CliError> {
+        match body {
+            Some(value) => self.send(Method::POST, path, &[("Content-Type", "application/json")], json(value)).await,
+            None => self.send(Method::POST, path, &[("Content-Length", "0")], empty()).await,
+        }
+    }
+
+    /// DELETE, read as JSON.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.read(self.send(Method::DELETE, path, &[], empty()).await?).await
+    }
+
+    /// Reads a whole answer as JSON.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<T, CliError> {
+        let bytes = response.into_body().collect().await.map_err(|e| lost(&self.host, e))?.to_bytes();
+        let bytes = if bytes.is_empty() { Bytes::from_static(b"null") } else { bytes };
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Hands each JSON value of a streamed answer to `each`; its error ends the stream.
+    pub(crate) async fn lines(
+        &self,
+        response: Response<Incoming>,
+        mut each: impl FnMut(Value) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let mut body = response.into_body();
+        let mut buffer = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|e| lost(&self.host, e))?.into_data() else { continue };
+            buffer.extend_from_slice(&data);
+            let mut values = serde_json::Deserializer::from_slice(&buffer).into_iter::<Value>();
+            let mut read = 0;
+            while let Some(Ok(value)) = values.next() {
+                read = values.byte_offset();
+                each(value)?;
+            }
+            buffer.drain(..read);
+        }
+        Ok(())
+    }
+
+    /// Copies a whole answer to `to`.
+    pub(crate) async fn copy(
+        &self,
+        response: Response<Incoming>,
+        to: &mut (dyn std::io::Write + Send),
+    ) -> Result<(), CliError> {
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(|e| lost(&self.host, e))?.into_data() {
+                to.write_all(&data)?;
+            }
+        }
+        to.flush()?;
+        Ok(())
+    }
+}
+
+fn lost(host: &Host, error: hyper::Error) -> CliError {
+    CliError::new(format!("the connection to the daemon at {host} broke"))
+        .why(error)
+        .fix("look at the daemon's log, then try again")
+        .status(125)
+}
+
+/// The daemon's error answer as an error of ours.
+async fn refused(response: Response<Incoming>) -> CliError {
+    let status = response.status();
+    let body = http_body_util::Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut message = text("message");
+    if message.is_empty() {
+        message = format!("the daemon answered {status}");
+    }
+    let mut error = CliError::new(message).fix(text("hint"));
+    if status == StatusCode::NOT_FOUND {
+        error.status = 1;
+    }
+    error
+}

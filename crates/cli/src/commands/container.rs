@@ -1,0 +1,110 @@
+//! Verbs that change containers: start, stop, restart, kill, wait, rm, rename, pause, unpause.
+
+use serde_json::Value;
+
+use super::attach::{self, Session};
+use crate::args::{KillArgs, NamesArgs, RmArgs, StartArgs, StopArgs};
+use crate::client::Client;
+use crate::error::{CliError, Outcome};
+use crate::query::{Query, segment};
+
+/// Does `each` for all names, prints those that went well, and fails at the end if one failed.
+async fn each(names: &[String], mut action: impl AsyncFnMut(String) -> Result<(), CliError>) -> Outcome {
+    let mut status = 0;
+    for name in names {
+        match action(segment(name)).await {
+            Ok(()) => println!("{name}"),
+            Err(error) => {
+                error.print();
+                status = error.status;
+            }
+        }
+    }
+    Ok(status)
+}
+
+async fn post(client: &Client, query: Query) -> Result<(), CliError> {
+    client.post_raw(&query.path(), None).await.map(drop)
+}
+
+/// `sprat start`
+pub(crate) async fn start(client: &Client, args: StartArgs) -> Outcome {
+    if !args.attach && !args.interactive {
+        return each(&args.containers, async |id: String| {
+            post(client, Query::new(format!("/containers/{id}/start"))).await
+        })
+        .await;
+    }
+    let [name] = args.containers.as_slice() else {
+        return Err(CliError::new("you cannot start and attach multiple containers at once").fix("name one"));
+    };
+    let id = segment(name);
+    let details: Value = client.get(&format!("/containers/{id}/json")).await?;
+    let flag = |path: &str| details.pointer(path).and_then(Value::as_bool).unwrap_or_default();
+    let stdin = args.interactive && flag("/Config/OpenStdin");
+    let session = Session::attach(client, &id, stdin, flag("/Config/Tty")).await?;
+    let condition = if flag("/HostConfig/AutoRemove") { "removed" } else { "next-exit" };
+    let waiting = client.post_raw(&format!("/containers/{id}/wait?condition={condition}"), None).await?;
+    post(client, Query::new(format!("/containers/{id}/start"))).await?;
+    session.copy(client, &id, waiting).await
+}
+
+/// `sprat stop`
+pub(crate) async fn stop(client: &Client, args: StopArgs) -> Outcome {
+    let time = args.time.map(|t| t.to_string());
+    each(&args.containers, async |id: String| {
+        post(client, Query::new(format!("/containers/{id}/stop")).option("t", time.as_deref())).await
+    })
+    .await
+}
+
+/// `sprat restart`
+pub(crate) async fn restart(client: &Client, args: StopArgs) -> Outcome {
+    let time = args.time.map(|t| t.to_string());
+    each(&args.containers, async |id: String| {
+        post(client, Query::new(format!("/containers/{id}/restart")).option("t", time.as_deref())).await
+    })
+    .await
+}
+
+/// `sprat kill`
+pub(crate) async fn kill(client: &Client, args: KillArgs) -> Outcome {
+    each(&args.containers, async |id: String| {
+        post(client, Query::new(format!("/containers/{id}/kill")).add("signal", &args.signal)).await
+    })
+    .await
+}
+
+/// `sprat pause`
+pub(crate) async fn pause(client: &Client, args: NamesArgs) -> Outcome {
+    each(&args.containers, async |id: String| post(client, Query::new(format!("/containers/{id}/pause"))).await).await
+}
+
+/// `sprat unpause`
+pub(crate) async fn unpause(client: &Client, args: NamesArgs) -> Outcome {
+    each(&args.containers, async |id: String| post(client, Query::new(format!("/containers/{id}/unpause"))).await).await
+}
+
+/// `sprat wait`
+pub(crate) async fn wait(client: &Client, args: NamesArgs) -> Outcome {
+    for name in &args.containers {
+        let waiting = client.post_raw(&format!("/containers/{}/wait", segment(name)), None).await?;
+        println!("{}", attach::status(client, waiting).await?);
+    }
+    Ok(0)
+}
+
+/// `sprat rm`
+pub(crate) async fn remove(client: &Client, args: RmArgs) -> Outcome {
+    each(&args.containers, async |id: String| {
+        let query = Query::new(format!("/containers/{id}")).flag("force", args.force).flag("v", args.volumes);
+        client.delete::<Value>(&query.path()).await.map(drop)
+    })
+    .await
+}
+
+/// `sprat rename`
+pub(crate) async fn rename(client: &Client, container: &str, name: &str) -> Outcome {
+    post(client, Query::new(format!("/containers/{}/rename", segment(container))).add("name", name)).await?;
+    Ok(0)
+}

@@ -1,0 +1,55 @@
+//! `sprat events`
+
+use std::io::Write as _;
+
+use hyper::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::args::EventsArgs;
+use crate::client::{self, Client};
+use crate::error::Outcome;
+use crate::query::Query;
+use crate::render::template;
+use crate::time::moment;
+
+/// `sprat events`
+pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {
+    let since = args.since.as_deref().map(moment).transpose()?;
+    let until = args.until.as_deref().map(moment).transpose()?;
+    let path = Query::new("/events")
+        .option("since", since.as_deref())
+        .option("until", until.as_deref())
+        .filters(&args.filter)?
+        .path();
+    let response = client.send(Method::GET, &path, &[], client::empty()).await?;
+    client
+        .lines(response, |event| {
+            let line = match args.format.as_deref() {
+                Some("json") => event.to_string(),
+                Some(format) => template::render(format, &event)?,
+                None => line(&event),
+            };
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{line}")?;
+            out.flush()?;
+            Ok(())
+        })
+        .await?;
+    Ok(0)
+}
+
+/// An event as docker prints it.
+fn line(event: &Value) -> String {
+    let text = |path: &str| event.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let ns = event.get("timeNano").and_then(Value::as_i64).unwrap_or_default();
+    let at = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
+    let attributes: Vec<_> = event
+        .pointer("/Actor/Attributes")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    format!("{at:.9} {} {} {} ({})", text("/Type"), text("/Action"), text("/Actor/ID"), attributes.join(", "))
+}

@@ -1,0 +1,106 @@
+//! `sprat tag`, `rmi`, `history`, `commit`.
+
+use serde_json::{Value, json};
+
+use super::list::{cut, short};
+use crate::args::{CommitArgs, HistoryArgs, RmiArgs};
+use crate::client::Client;
+use crate::error::Outcome;
+use crate::quantity::size;
+use crate::query::{Query, segment};
+use crate::render::rows::{self, Row, row};
+use crate::time::ago;
+
+/// Letters of a shown step.
+const STEP: usize = 45;
+
+/// Splits `NAME:TAG`.
+fn split(name: &str) -> (&str, &str) {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, "latest"),
+    }
+}
+
+/// `sprat tag`
+pub(crate) async fn tag(client: &Client, source: &str, target: &str) -> Outcome {
+    let (repository, tag) = split(target);
+    let path = Query::new(format!("/images/{}/tag", segment(source))).add("repo", repository).add("tag", tag).path();
+    client.post::<Value>(&path, None).await?;
+    Ok(0)
+}
+
+/// `sprat rmi`
+pub(crate) async fn remove(client: &Client, args: RmiArgs) -> Outcome {
+    let mut status = 0;
+    for image in &args.images {
+        let path = Query::new(format!("/images/{}", segment(image))).flag("force", args.force).path();
+        match client.delete::<Vec<Value>>(&path).await {
+            Ok(changes) => print_changes(&changes),
+            Err(error) => {
+                error.print();
+                status = error.status;
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// `Untagged: …` and `Deleted: …` lines.
+pub(super) fn print_changes(changes: &[Value]) {
+    for (word, name) in changes.iter().filter_map(Value::as_object).flatten() {
+        println!("{word}: {}", name.as_str().unwrap_or_default());
+    }
+}
+
+/// `sprat history`
+pub(crate) async fn history(client: &Client, args: HistoryArgs) -> Outcome {
+    let list: Vec<Value> = client.get(&format!("/images/{}/history", segment(&args.image))).await?;
+    let lines: Vec<Row> = list.iter().map(|step| line(step, args.no_trunc)).collect();
+    if args.quiet {
+        for id in lines.iter().filter_map(|l| l.get("ID").and_then(Value::as_str)) {
+            println!("{id}");
+        }
+        return Ok(0);
+    }
+    let columns = [
+        ("ID", "IMAGE"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedBy", "CREATED BY"),
+        ("Size", "SIZE"),
+        ("Comment", "COMMENT"),
+    ];
+    rows::print(&lines, &columns, args.format.as_deref())?;
+    Ok(0)
+}
+
+fn line(step: &Value, full: bool) -> Row {
+    let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
+    let created = step.get("Created").and_then(Value::as_i64).unwrap_or_default();
+    let by = if full { text("CreatedBy").to_owned() } else { cut(text("CreatedBy"), STEP) };
+    row([
+        ("ID", short(text("Id").trim_start_matches("sha256:"), full).into()),
+        ("CreatedSince", if created > 0 { ago(created).into() } else { "N/A".into() }),
+        ("CreatedAt", jiff::Timestamp::from_second(created).unwrap_or_default().to_string().into()),
+        ("CreatedBy", by.into()),
+        ("Size", size(step.get("Size").and_then(Value::as_u64).unwrap_or_default()).into()),
+        ("Comment", text("Comment").into()),
+    ])
+}
+
+/// `sprat commit`
+pub(crate) async fn commit(client: &Client, args: CommitArgs) -> Outcome {
+    let (repository, tag) = args.name.as_deref().map(split).unzip();
+    let mut query = Query::new("/commit")
+        .add("container", &args.container)
+        .option("repo", repository)
+        .option("tag", tag)
+        .option("comment", args.message.as_deref())
+        .option("author", args.author.as_deref());
+    for change in &args.change {
+        query = query.add("changes", change);
+    }
+    let answer: Value = client.post(&query.path(), Some(&json!({}))).await?;
+    println!("{}", answer.get("Id").and_then(Value::as_str).unwrap_or_default());
+    Ok(0)
+}

@@ -1,0 +1,224 @@
+//! Turns the flags of `run` and `create` into the body of Docker's `POST /containers/create`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::args::ContainerArgs;
+use crate::error::CliError;
+use crate::quantity::{bytes, nanoseconds};
+
+/// The body for these flags and this image.
+pub(crate) fn body(args: &ContainerArgs, image: &str, attach: bool) -> Result<Value, CliError> {
+    let mut config = Map::new();
+    config.insert("Image".into(), json!(image));
+    config.insert("Tty".into(), json!(args.tty));
+    config.insert("OpenStdin".into(), json!(args.interactive));
+    config.insert("StdinOnce".into(), json!(args.interactive && attach));
+    config.insert("AttachStdin".into(), json!(args.interactive && attach));
+    config.insert("AttachStdout".into(), json!(attach));
+    config.insert("AttachStderr".into(), json!(attach));
+    config.insert("Env".into(), json!(environment(args)?));
+    config.insert("Labels".into(), json!(pairs("--label", &args.label)?));
+    if !args.args.is_empty() {
+        config.insert("Cmd".into(), json!(args.args));
+    }
+    if let Some(program) = &args.entrypoint {
+        config.insert("Entrypoint".into(), json!([program]));
+    }
+    for (key, value) in [
+        ("WorkingDir", &args.workdir),
+        ("User", &args.user),
+        ("Hostname", &args.hostname),
+        ("StopSignal", &args.stop_signal),
+    ] {
+        if let Some(value) = value {
+            config.insert(key.into(), json!(value));
+        }
+    }
+    if let Some(seconds) = args.stop_timeout {
+        config.insert("StopTimeout".into(), json!(seconds));
+    }
+    let (exposed, bindings) = ports(&args.publish)?;
+    config.insert("ExposedPorts".into(), exposed);
+    config.insert("HostConfig".into(), host_config(args, bindings)?);
+    Ok(Value::Object(config))
+}
+
+fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError> {
+    let mut host = Map::new();
+    host.insert("Binds".into(), json!(args.volume.iter().map(|v| bind(v)).collect::<Result<Vec<_>, _>>()?));
+    host.insert("Mounts".into(), json!(args.mount.iter().map(|m| mount(m)).collect::<Result<Vec<_>, _>>()?));
+    let tmpfs: BTreeMap<_, _> = args.tmpfs.iter().map(|t| t.split_once(':').unwrap_or((t, ""))).collect();
+    host.insert("Tmpfs".into(), json!(tmpfs));
+    host.insert("ReadonlyRootfs".into(), json!(args.read_only));
+    host.insert("AutoRemove".into(), json!(args.rm));
+    host.insert("GroupAdd".into(), json!(args.group_add));
+    host.insert("PortBindings".into(), bindings);
+    host.insert("NetworkMode".into(), json!(args.network.as_deref().unwrap_or("default")));
+    host.insert("Isolation".into(), json!(args.isolation.as_deref().unwrap_or_default()));
+    host.insert("RestartPolicy".into(), restart(args.restart.as_deref().unwrap_or("no"))?);
+    host.insert(
+        "LogConfig".into(),
+        json!({"Type": args.log_driver.as_deref().unwrap_or_default(), "Config": pairs("--log-opt", &args.log_opt)?}),
+    );
+    if let Some(memory) = &args.memory {
+        host.insert("Memory".into(), json!(bytes("--memory", memory)?));
+    }
+    if let Some(cpus) = args.cpus {
+        #[expect(clippy::cast_possible_truncation, reason = "a count of CPUs in billionths fits")]
+        host.insert("NanoCpus".into(), json!((cpus * 1e9) as i64));
+    }
+    if !args.ulimit.is_empty() {
+        host.insert("Ulimits".into(), json!(args.ulimit.iter().map(|u| ulimit(u)).collect::<Result<Vec<_>, _>>()?));
+    }
+    let mut annotations = pairs("--annotation", &args.annotation)?;
+    if let Some(limit) = &args.wall_clock {
+        let ms = nanoseconds("--wall-clock", limit)? / 1_000_000;
+        annotations.insert("dev.sprat.wall-clock".to_owned(), format!("{ms}ms"));
+    }
+    host.insert("Annotations".into(), json!(annotations));
+    Ok(Value::Object(host))
+}
+
+/// `-e NAME` passes the caller's variable on, as docker does; files come before flags.
+fn environment(args: &ContainerArgs) -> Result<Vec<String>, CliError> {
+    let mut lines = Vec::new();
+    for path in &args.env_file {
+        let text = fs_err::read_to_string(path)?;
+        lines.extend(
+            text.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned),
+        );
+    }
+    lines.extend(args.env.iter().cloned());
+    let passed = |line: String| {
+        if line.contains('=') {
+            return Some(line);
+        }
+        std::env::var(&line).ok().map(|value| format!("{line}={value}"))
+    };
+    Ok(lines.into_iter().filter_map(passed).collect())
+}
+
+/// `KEY=VALUE` flags as a map.
+pub(crate) fn pairs(flag: &str, values: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some(("", _)) => Err(CliError::new(format!("invalid {flag} {text:?}")).fix("write KEY=VALUE").status(125)),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Ok((text.clone(), String::new())),
+    };
+    values.iter().map(pair).collect()
+}
+
+/// Makes a relative source of `-v` absolute, as docker does for `./` and `../`.
+fn bind(text: &str) -> Result<String, CliError> {
+    let (source, rest) = text.split_once(':').unwrap_or(("", text));
+    if rest.is_empty() {
+        return Err(CliError::new(format!("invalid --volume {text:?}")).fix("write SOURCE:TARGET[:ro]").status(125));
+    }
+    Ok(match source {
+        "" => rest.to_owned(),
+        "." | ".." => format!("{}:{rest}", absolute(source)?),
+        s if s.starts_with("./") || s.starts_with("../") || s.starts_with("~/") => {
+            format!("{}:{rest}", absolute(s)?)
+        }
+        s => format!("{s}:{rest}"),
+    })
+}
+
+fn absolute(path: &str) -> Result<String, CliError> {
+    let path = std::path::absolute(Path::new(path))?;
+    let path = path.canonicalize().unwrap_or(path);
+    path.to_str().map(str::to_owned).ok_or_else(|| CliError::new("the path of a bind mount is not UTF-8").status(125))
+}
+
+fn mount(text: &str) -> Result<Value, CliError> {
+    let wrong = |why: &str| {
+        CliError::new(format!("invalid --mount {text:?}"))
+            .why(why)
+            .fix("write type=bind|volume|tmpfs,source=…,target=…[,readonly]")
+            .status(125)
+    };
+    let mut mount = Map::from_iter([("Type".to_owned(), json!("volume"))]);
+    for part in text.split(',') {
+        let (key, value) = part.split_once('=').unwrap_or((part, "true"));
+        match key {
+            "type" => mount.insert("Type".into(), json!(value)),
+            "source" | "src" => mount.insert("Source".into(), json!(value)),
+            "target" | "destination" | "dst" => mount.insert("Target".into(), json!(value)),
+            "readonly" | "ro" => mount.insert("ReadOnly".into(), json!(value == "true" || value == "1")),
+            "volume-nocopy" => mount.insert("VolumeOptions".into(), json!({"NoCopy": value == "true"})),
+            "tmpfs-size" => mount.insert("TmpfsOptions".into(), json!({"SizeBytes": bytes("tmpfs-size", value)?})),
+            "bind-propagation" | "consistency" => None,
+            _ => return Err(wrong(&format!("unexpected key {key:?}"))),
+        };
+    }
+    if !mount.contains_key("Target") {
+        return Err(wrong("target is required"));
+    }
+    Ok(Value::Object(mount))
+}
+
+fn restart(text: &str) -> Result<Value, CliError> {
+    let (name, count) = text.split_once(':').unwrap_or((text, "0"));
+    let count: u32 = count
+        .parse()
+        .map_err(|_| CliError::new(format!("invalid --restart {text:?}")).why("the count is no number").status(125))?;
+    Ok(json!({"Name": name, "MaximumRetryCount": count}))
+}
+
+fn ulimit(text: &str) -> Result<Value, CliError> {
+    let wrong = || CliError::new(format!("invalid --ulimit {text:?}")).fix("write nofile=SOFT[:HARD]").status(125);
+    let (name, limits) = text.split_once('=').ok_or_else(wrong)?;
+    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+    let number = |n: &str| n.parse::<i64>().map_err(|_| wrong());
+    Ok(json!({"Name": name, "Soft": number(soft)?, "Hard": number(hard)?}))
+}
+
+/// `[IP:][HOST:]CONTAINER[/PROTOCOL]` flags as `ExposedPorts` and `PortBindings`.
+fn ports(flags: &[String]) -> Result<(Value, Value), CliError> {
+    let mut exposed = Map::new();
+    let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for flag in flags {
+        let wrong = || {
+            CliError::new(format!("invalid --publish {flag:?}"))
+                .fix("write [ADDRESS:]HOST:CONTAINER[/tcp|udp]")
+                .status(125)
+        };
+        let (address, protocol) = flag.split_once('/').unwrap_or((flag, "tcp"));
+        let (front, container) = address.rsplit_once(':').unwrap_or(("", address));
+        let (ip, host) = front.rsplit_once(':').unwrap_or(("", front));
+        let port: u16 = container.parse().map_err(|_| wrong())?;
+        if !host.is_empty() {
+            host.parse::<u16>().map_err(|_| wrong())?;
+        }
+        let key = format!("{port}/{protocol}");
+        exposed.insert(key.clone(), json!({}));
+        let ip = ip.trim_start_matches('[').trim_end_matches(']');
+        bindings.entry(key).or_default().push(json!({"HostIp": ip, "HostPort": host}));
+    }
+    Ok((Value::Object(exposed), json!(bindings)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_read_in_all_of_dockers_forms() {
+        let flags = ["80", "8080:80", "127.0.0.1:53:53/udp", "[::1]:90:9"].map(str::to_owned);
+        let (_, bindings) = ports(&flags).unwrap();
+        assert_eq!(bindings["80/tcp"], json!([{"HostIp": "", "HostPort": ""}, {"HostIp": "", "HostPort": "8080"}]));
+        assert_eq!(bindings["53/udp"], json!([{"HostIp": "127.0.0.1", "HostPort": "53"}]));
+        assert_eq!(bindings["9/tcp"], json!([{"HostIp": "::1", "HostPort": "90"}]));
+        assert!(ports(&["a:b".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn mounts_need_a_target_and_known_keys() {
+        assert!(mount("type=bind,source=/a").is_err());
+        assert!(mount("type=bind,target=/a,colour=red").is_err());
+        assert_eq!(mount("type=tmpfs,dst=/t,ro").unwrap(), json!({"Type": "tmpfs", "Target": "/t", "ReadOnly": true}));
+    }
+}

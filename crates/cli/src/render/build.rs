@@ -1,0 +1,51 @@
+//! The progress of a build.
+
+use serde_json::Value;
+
+use super::progress::Activity;
+use crate::error::CliError;
+
+/// Takes the messages of a build stream (Docker Engine API, `BuildInfo`).
+#[derive(Debug)]
+pub(crate) struct BuildLog<'a> {
+    activity: &'a Activity,
+    verbose: bool,
+    /// Lines not shown, in case the build fails.
+    kept: String,
+    /// The image's id, when it is known.
+    pub id: Option<String>,
+}
+
+impl<'a> BuildLog<'a> {
+    /// `verbose` prints all lines to standard output, as docker does; else the last one is shown while it runs.
+    pub(crate) const fn new(activity: &'a Activity, verbose: bool) -> Self {
+        Self { activity, verbose, kept: String::new(), id: None }
+    }
+
+    /// Takes one message; an error message is an error.
+    pub(crate) fn message(&mut self, message: &Value) -> Result<(), CliError> {
+        let text = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        if let Some(id) = message.pointer("/aux/ID").and_then(Value::as_str) {
+            self.id = Some(id.to_owned());
+        }
+        let (stream, status) = (text("/stream"), text("/status"));
+        if !text("/error").is_empty() {
+            self.activity.stop();
+            eprint!("{}", self.kept);
+            return Err(CliError::new(text("/error")).fix("correct the line named, then build again"));
+        }
+        if self.verbose {
+            print!("{stream}");
+            if !status.is_empty() {
+                println!("{} {status}", text("/id"));
+            }
+            return Ok(());
+        }
+        self.kept.push_str(stream);
+        let shown = if stream.trim().is_empty() { status } else { stream.trim() };
+        if !shown.is_empty() {
+            self.activity.say(shown);
+        }
+        Ok(())
+    }
+}

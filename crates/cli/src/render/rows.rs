@@ -1,0 +1,104 @@
+//! Lists: tables, `--format json`, `--format table …`, templates and `--quiet`.
+
+use std::io::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::template;
+use crate::error::CliError;
+
+/// A row: fields by docker's names (`ID`, `Image` …).
+pub(crate) type Row = Map<String, Value>;
+
+/// Columns of the default table: field and heading.
+pub(crate) type Columns<'a> = &'a [(&'a str, &'a str)];
+
+/// Makes a row.
+pub(crate) fn row<const N: usize>(fields: [(&str, Value); N]) -> Row {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Prints rows to standard output. A reader that goes away is no error.
+pub(crate) fn print(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<(), CliError> {
+    let text = render(rows, columns, format)?;
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<String, CliError> {
+    match format {
+        None | Some("table" | "") => Ok(table(rows, columns)),
+        Some("json") => Ok(rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect()),
+        Some(text) => match text.strip_prefix("table ") {
+            Some(template) => templated_table(rows, columns, template),
+            None => rows
+                .iter()
+                .map(|row| template::render(text, &Value::Object(row.clone())).map(|line| line + "\n"))
+                .collect(),
+        },
+    }
+}
+
+fn table(rows: &[Row], columns: Columns<'_>) -> String {
+    let heads = columns.iter().map(|(_, head)| (*head).to_owned()).collect();
+    let cell = |row: &Row, field: &str| match row.get(field) {
+        Some(Value::String(s)) => s.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let lines = rows.iter().map(|row| columns.iter().map(|(field, _)| cell(row, field)).collect());
+    align(heads, lines)
+}
+
+fn templated_table(rows: &[Row], columns: Columns<'_>, template: &str) -> Result<String, CliError> {
+    let template = template.replace("\\t", "\t");
+    let headings: Row = columns.iter().map(|(field, head)| ((*field).to_owned(), (*head).into())).collect();
+    let split = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+    let heads = split(template::render(&template, &Value::Object(headings))?);
+    let lines = rows
+        .iter()
+        .map(|row| template::render(&template, &Value::Object(row.clone())).map(split))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(align(heads, lines.into_iter()))
+}
+
+/// Columns three spaces apart, without borders, as docker prints them.
+fn align(heads: Vec<String>, lines: impl Iterator<Item = Vec<String>>) -> String {
+    use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let columns = heads.len();
+    table.add_row(heads);
+    for mut line in lines {
+        line.resize(columns, String::new());
+        table.add_row(line);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(1)));
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tables_have_dockers_look() {
+        let rows = [row([("ID", json!("a")), ("N", json!(10))]), row([("ID", json!("longer")), ("N", json!(2))])];
+        let columns = [("ID", "CONTAINER ID"), ("N", "NUMBER")];
+        assert_eq!(
+            render(&rows, &columns, None).unwrap(),
+            "CONTAINER ID   NUMBER\na              10\nlonger         2\n"
+        );
+        assert_eq!(
+            render(&rows, &columns, Some("table {{.N}}\\t{{.ID}}")).unwrap(),
+            "NUMBER   CONTAINER ID\n10       a\n2        longer\n"
+        );
+        assert_eq!(render(&rows, &columns, Some("json")).unwrap().lines().count(), 2);
+    }
+}

@@ -1,0 +1,76 @@
+//! Source folders: compiled here, as the calling user, and packed as a build context.
+
+mod cargo;
+mod command;
+mod context;
+mod manifest;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use context::Context;
+
+use crate::error::CliError;
+use crate::render::progress::Activity;
+
+/// What a path argument names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A `.wasm` or `.wat` file.
+    Program(PathBuf),
+    /// A folder with a Dockerfile, a `sprat.toml` or a Cargo project.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// What `text` names, if it names a path rather than an image: a `.wasm` or `.wat` file, or a folder written with a
+    /// `/` or as `.`, because `hello` alone is an image's name.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let path = Path::new(text);
+        let program = matches!(path.extension().and_then(|e| e.to_str()), Some("wasm" | "wat"));
+        if program && path.is_file() {
+            return Some(Self::Program(path.into()));
+        }
+        let written_as_path = text.contains('/') || text == "." || text == "..";
+        (written_as_path && path.is_dir()).then(|| Self::Folder(path.into()))
+    }
+
+    /// The image name that the source gets when none is given: its own name.
+    pub(crate) fn default_tag(&self) -> Result<String, CliError> {
+        let path = match self {
+            Self::Program(path) => path.with_extension(""),
+            Self::Folder(path) => path.canonicalize()?,
+        };
+        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let name: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+        let name = name.trim_matches(['.', '_', '-']).to_owned();
+        Ok(if name.is_empty() { "program".into() } else { name })
+    }
+
+    /// Compiles what there is to compile and packs the build context.
+    pub(crate) fn prepare(&self, dockerfile: Option<&Path>, activity: &Activity) -> Result<Context, CliError> {
+        match self {
+            Self::Program(path) => context::of_program(path),
+            Self::Folder(folder) => {
+                let programs = compile(folder, activity)?;
+                context::of_folder(folder, programs, dockerfile)
+            }
+        }
+    }
+}
+
+/// Compiles a folder's programs; a folder with nothing but a Dockerfile has none.
+fn compile(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
+    if let Some(manifest) = manifest::read(folder)? {
+        return command::run(folder, &manifest, activity);
+    }
+    if folder.join("Cargo.toml").is_file() {
+        return cargo::build(folder, activity);
+    }
+    if folder.join("Dockerfile").is_file() {
+        return Ok(Vec::new());
+    }
+    Err(CliError::new(format!("{} is no source folder", folder.display()))
+        .why("it has no Dockerfile, no Cargo.toml and no sprat.toml")
+        .fix("name a folder with one of them, a .wasm or .wat file, or an image"))
+}

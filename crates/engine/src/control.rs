@@ -1,0 +1,263 @@
+//! Control of running containers: stop, kill, restart, pause, resize, attach, wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sprat_sandbox::{Stop, Usage};
+use sprat_worker::{Attachment, ClientError};
+
+use crate::core::Core;
+use crate::placement::{Place, Worker};
+use crate::record::Record;
+use crate::signal::Signal;
+use crate::state::{Action, Input, Refusal, State};
+use crate::{AttachOptions, EngineError, WaitCondition};
+
+/// Seconds between the stop signal and KILL when nobody names any.
+const STOP_TIMEOUT_S: u32 = 10;
+/// How long a killed guest may take to end before its worker is given up on.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Core {
+    /// Stops a container: its stop signal, then KILL after the timeout.
+    pub(crate) async fn stop(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        timeout: Option<Duration>,
+    ) -> Result<(), EngineError> {
+        let _op = record.op.lock().await;
+        self.stop_locked(&record, timeout).await
+    }
+
+    async fn stop_locked(self: &Arc<Self>, record: &Arc<Record>, timeout: Option<Duration>) -> Result<(), EngineError> {
+        let own = || Duration::from_secs(u64::from(record.spec.stop_timeout_s.unwrap_or(STOP_TIMEOUT_S)));
+        let signal = Signal::parse(&record.settled.stop_signal)?;
+        let exit = record.life().wait(WaitCondition::NextExit);
+        if !self.ask(record, Input::Stop, signal, signal.as_stop()).await? {
+            return Ok(());
+        }
+        if tokio::time::timeout(timeout.unwrap_or_else(own), exit).await.is_err() {
+            self.force(record).await?;
+        }
+        self.tell(record, "stop", &[]);
+        Ok(())
+    }
+
+    /// Kills a container and waits for its end.
+    async fn force(self: &Arc<Self>, record: &Arc<Record>) -> Result<(), EngineError> {
+        let exit = record.life().wait(WaitCondition::NotRunning);
+        match self.ask(record, Input::Kill, Signal::KILL, Stop::Kill).await {
+            Ok(_) => {}
+            Err(EngineError::State { .. } | EngineError::NotModified) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        match tokio::time::timeout(KILL_PATIENCE, exit).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let message =
+                    format!("container {} did not end within {} s of KILL", record.id, KILL_PATIENCE.as_secs());
+                Err(EngineError::State { message })
+            }
+        }
+    }
+
+    /// Steps the state machine and passes the request to the worker. False: there was no guest to ask.
+    async fn ask(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        input: Input,
+        signal: Signal,
+        stop: Stop,
+    ) -> Result<bool, EngineError> {
+        let actions = {
+            let mut life = record.life();
+            let (state, actions) = life.row.state.step(input).map_err(|refusal| kill_refused(record, refusal))?;
+            life.row.state = state;
+            if input != Input::Signal {
+                life.row.by_hand = !self.is_stopping();
+            }
+            if actions.contains(&Action::CancelRestart)
+                && let Some(timer) = life.timer.take()
+            {
+                timer.abort();
+            }
+            actions
+        };
+        self.persist(record);
+        if actions.contains(&Action::CancelRestart) {
+            record.life().wake_exited();
+            return Ok(false);
+        }
+        self.tell(record, "kill", &[("signal", signal.number().to_string())]);
+        let (worker, guest) = self.guest(record)?;
+        tolerate(worker.client.stop(&guest, stop).await)?;
+        if actions.contains(&Action::Resume) {
+            tolerate(worker.client.pause(&guest, false).await)?;
+        }
+        Ok(true)
+    }
+
+    /// Sends a signal.
+    pub(crate) async fn kill(self: Arc<Self>, record: Arc<Record>, signal: String) -> Result<(), EngineError> {
+        let text = if signal.is_empty() { "KILL" } else { &signal };
+        let signal = Signal::parse(text)?;
+        let _op = record.op.lock().await;
+        let fatal = signal == Signal::KILL || Some(signal) == Signal::parse(&record.settled.stop_signal).ok();
+        let input = if fatal { Input::Kill } else { Input::Signal };
+        if let Some(stop) = signal.effect() {
+            return self.ask(&record, input, signal, stop).await.map(drop);
+        }
+        record.life().row.state.step(Input::Signal).map_err(|refusal| kill_refused(&record, refusal))?;
+        tracing::warn!(container = %record.id, signal = text, "guests have no signals: only KILL, TERM and INT have an effect");
+        self.tell(&record, "kill", &[("signal", signal.number().to_string())]);
+        Ok(())
+    }
+
+    /// Stops and starts a container.
+    pub(crate) async fn restart(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        timeout: Option<Duration>,
+    ) -> Result<(), EngineError> {
+        let _op = record.op.lock().await;
+        match self.stop_locked(&record, timeout).await {
+            Ok(()) | Err(EngineError::NotModified) => {}
+            Err(error) => return Err(error),
+        }
+        self.start_locked(&record, Input::Start).await?;
+        self.tell(&record, "restart", &[]);
+        Ok(())
+    }
+
+    /// Holds a container, or lets it go on.
+    pub(crate) async fn pause(self: Arc<Self>, record: Arc<Record>, paused: bool) -> Result<(), EngineError> {
+        let _op = record.op.lock().await;
+        let input = if paused { Input::Pause } else { Input::Unpause };
+        record.life().row.state.step(input).map_err(|refusal| record.refused(refusal))?;
+        let (worker, guest) = self.guest(&record)?;
+        worker.client.pause(&guest, paused).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        {
+            // It may have ended meanwhile.
+            let mut life = record.life();
+            life.row.state = life.row.state.step(input).map_err(|refusal| record.refused(refusal))?.0;
+        }
+        self.persist(&record);
+        self.tell(&record, if paused { "pause" } else { "unpause" }, &[]);
+        Ok(())
+    }
+
+    /// The worker and the guest of a container that runs.
+    fn guest(&self, record: &Record) -> Result<(Arc<Worker>, String), EngineError> {
+        let life = record.life();
+        let worker = life.place.as_ref().filter(|_| life.row.state.is_live()).map(|place| Arc::clone(place.worker()));
+        let run = life.row.run;
+        drop(life);
+        worker.map(|worker| (worker, record.guest_id(run))).ok_or_else(|| record.refused(Refusal::NotRunning))
+    }
+
+    /// Kills a container if it runs, so that it can be removed. Its operation lock is held.
+    pub(crate) async fn kill_for_removal(self: &Arc<Self>, record: &Arc<Record>) -> Result<(), EngineError> {
+        let state = record.life().row.state;
+        if state.is_live() || state == State::Restarting {
+            self.force(record).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to wait at once.
+    pub(crate) fn wait(record: &Record, condition: WaitCondition) -> BoxFuture<'static, (i64, Option<String>)> {
+        let receiver = record.life().wait(condition);
+        async move { receiver.await.unwrap_or((-1, Some("the daemon is ending".to_owned()))) }.boxed()
+    }
+
+    /// Attaches to a container that runs or will be started; the worker of its next run is chosen now.
+    pub(crate) async fn attach(
+        self: Arc<Self>,
+        record: Arc<Record>,
+        options: AttachOptions,
+    ) -> Result<Attachment, EngineError> {
+        let stdin = options.stdin && record.spec.open_stdin;
+        let (worker, guest) = match self.guest(&record) {
+            Ok(running) => running,
+            Err(_) => self.reserve(&record).await?,
+        };
+        let attachment =
+            worker.client.attach(&guest, stdin).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        self.tell(&record, "attach", &[]);
+        Ok(attachment)
+    }
+
+    async fn reserve(self: &Arc<Self>, record: &Arc<Record>) -> Result<(Arc<Worker>, String), EngineError> {
+        let _op = record.op.lock().await;
+        if let Ok(running) = self.guest(record) {
+            return Ok(running);
+        }
+        let next = {
+            let life = record.life();
+            match life.row.state {
+                State::Restarting => return Err(record_refused(record, life, Refusal::Restarting)),
+                State::Removing | State::Dead | State::Gone => {
+                    return Err(record_refused(record, life, Refusal::Removed));
+                }
+                _ => life.row.run + 1,
+            }
+        };
+        let reserved = record.life().place.take().filter(Place::is_alive);
+        let place = match reserved {
+            Some(place) => place,
+            None => self.workers.place(&self.kind(record)).await?,
+        };
+        let worker = Arc::clone(place.worker());
+        record.life().place = Some(place);
+        Ok((worker, record.guest_id(next)))
+    }
+
+    /// Sets the terminal's size, also of a container that is not started yet.
+    pub(crate) async fn resize(&self, record: &Record, columns: u16, rows: u16) -> Result<(), EngineError> {
+        record.life().size = Some((columns, rows));
+        let (worker, guest) = match self.guest(record) {
+            Ok(running) => running,
+            // Clients size the terminal before they start.
+            Err(_) if record.life().row.state == State::Created => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        tolerate(worker.client.resize(&guest, columns, rows).await)
+    }
+
+    /// What a container uses; nothing when it doesn't run.
+    pub(crate) async fn usage(&self, record: &Record) -> Result<Usage, EngineError> {
+        match self.guest(record) {
+            Ok((worker, guest)) => Ok(worker.client.usage(&guest).await.unwrap_or_default()),
+            Err(_) => Ok(Usage::default()),
+        }
+    }
+}
+
+fn record_refused(
+    record: &Record,
+    life: parking_lot::MutexGuard<'_, crate::record::Life>,
+    refusal: Refusal,
+) -> EngineError {
+    // The text may need the name, which is behind the same lock.
+    drop(life);
+    record.refused(refusal)
+}
+
+fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
+    match refusal {
+        Refusal::NotRunning => EngineError::State {
+            message: format!("Cannot kill container: {0}: Container {0} is not running", record.id),
+        },
+        other => record.refused(other),
+    }
+}
+
+/// A guest or worker that is gone already has ended: its exit is on the way.
+fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
+    match result {
+        Ok(()) | Err(ClientError::Gone(_) | ClientError::Refused { .. }) => Ok(()),
+        Err(error) => Err(EngineError::Worker(error.to_string())),
+    }
+}

@@ -1,0 +1,197 @@
+//! Exits: recorded durably, told, answered with the restart policy or the removal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sprat_sandbox::Exit;
+use sprat_worker::Event as WorkerEvent;
+use tokio::sync::mpsc;
+
+use crate::core::Core;
+use crate::placement::Worker;
+use crate::record::{Record, RunEnd, parse_guest_id};
+use crate::state::{Action, Input};
+use crate::{ExitInfo, RemoveOptions, restart};
+
+/// Status of a container whose worker was lost.
+const LOST: u8 = 137;
+
+/// Takes what workers tell, until the engine ends.
+pub(crate) async fn follow_workers(core: Arc<Core>, mut events: mpsc::UnboundedReceiver<(String, WorkerEvent)>) {
+    loop {
+        let next = tokio::select! {
+            () = core.ending.cancelled() => return,
+            next = events.recv() => next,
+        };
+        let Some((worker, event)) = next else { return };
+        match event {
+            WorkerEvent::Exited { id, exit, at_ns, .. } => core.exited(&worker, &id, &exit, at_ns),
+            WorkerEvent::Gone => core.worker_gone(&worker),
+        }
+    }
+}
+
+/// Ends workers that nobody needs any more, until the engine ends.
+pub(crate) async fn follow_vacated(core: Arc<Core>, mut vacated: mpsc::UnboundedReceiver<Arc<Worker>>) {
+    loop {
+        tokio::select! {
+            () = core.ending.cancelled() => return,
+            worker = vacated.recv() => match worker {
+                Some(worker) => core.workers.retire(worker),
+                None => return,
+            },
+        }
+    }
+}
+
+/// An exit in the engine's words.
+pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
+    let message = match exit {
+        Exit::Code(_) | Exit::Signalled(_) => String::new(),
+        Exit::TimedOut => "it ran past its wall-clock limit".to_owned(),
+        Exit::Trap(text) | Exit::OutOfMemory(text) | Exit::Failed(text) => text.clone(),
+    };
+    ExitInfo {
+        code: exit.status(),
+        oom_killed: matches!(exit, Exit::OutOfMemory(_)),
+        at: crate::store::time(at_ns).unwrap_or_else(Timestamp::now),
+        message,
+    }
+}
+
+impl Core {
+    /// A worker says that a guest ended.
+    pub(crate) fn exited(self: &Arc<Self>, worker: &str, guest: &str, exit: &Exit, at_ns: i64) {
+        let known = parse_guest_id(guest).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
+        match known {
+            Some((record, run)) if record.life().row.run == run => {
+                if self.ended(&record, exit_info(exit, at_ns)) {
+                    self.forget(worker, guest);
+                }
+            }
+            // Of an earlier run, of a removed container, or a build's: nobody waits for it here.
+            _ => self.forget(worker, guest),
+        }
+    }
+
+    fn forget(&self, worker: &str, guest: &str) {
+        let Some(worker) = self.workers.find(worker) else { return };
+        let guest = guest.to_owned();
+        tokio::spawn(async move {
+            if let Err(error) = worker.client.forget(&guest).await {
+                tracing::debug!(worker = worker.name, guest, %error, "not forgotten");
+            }
+        });
+    }
+
+    /// A run ended. True: it is recorded durably.
+    pub(crate) fn ended(self: &Arc<Self>, record: &Arc<Record>, info: ExitInfo) -> bool {
+        let (actions, ports) = {
+            let mut life = record.life();
+            let again = restart::wanted(record.spec.restart, info.code, life.row.restarts) && !self.is_stopping();
+            let Ok((state, actions)) = life.row.state.step(Input::Exited { again }) else { return true };
+            if actions.contains(&Action::ParkExit) {
+                life.parked = Some(Box::new(RunEnd { info }));
+                return true;
+            }
+            if !actions.contains(&Action::RecordExit) {
+                return true;
+            }
+            life.row.state = state;
+            life.row.worker = None;
+            life.row.error = if info.message.starts_with("worker ") { info.message.clone() } else { String::new() };
+            life.row.exit = Some(info.clone());
+            life.place = None;
+            (actions, life.ports.take())
+        };
+        drop(ports);
+        let durable = self.persist(record);
+        if info.oom_killed {
+            self.tell(record, "oom", &[]);
+        }
+        self.tell(record, "die", &[("exitCode", info.code.to_string())]);
+        record.life().wake_exited();
+        self.after(record, actions);
+        durable
+    }
+
+    /// What follows an exit or a failed start.
+    pub(crate) fn after(self: &Arc<Self>, record: &Arc<Record>, actions: &[Action]) {
+        if actions.contains(&Action::ScheduleRestart) {
+            self.schedule_restart(record);
+        }
+        if actions.contains(&Action::AutoRemove) && record.spec.auto_remove {
+            let (core, record) = (Arc::clone(self), Arc::clone(record));
+            tokio::spawn(async move {
+                let options = RemoveOptions { force: false, volumes: true };
+                if let Err(error) = core.remove(Arc::clone(&record), options).await {
+                    tracing::debug!(container = %record.id, %error, "not removed after its exit");
+                }
+            });
+        }
+    }
+
+    pub(crate) fn schedule_restart(self: &Arc<Self>, record: &Arc<Record>) {
+        let mut life = record.life();
+        let ran = match (life.row.started, &life.row.exit) {
+            (Some(started), Some(exit)) => Duration::try_from(exit.at.duration_since(started)).unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        life.backoff = restart::wait(life.backoff, ran);
+        let wait = life.backoff;
+        let (core, later) = (Arc::clone(self), Arc::clone(record));
+        let timer = tokio::spawn(async move {
+            tokio::select! {
+                () = core.ending.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            // On a task of its own: dropping the timer must not break a start off.
+            tokio::spawn(async move { core.restart_due(&later).await });
+        });
+        if let Some(old) = life.timer.replace(timer.abort_handle()) {
+            old.abort();
+        }
+    }
+
+    pub(crate) async fn restart_due(self: &Arc<Self>, record: &Arc<Record>) {
+        let _op = record.op.lock().await;
+        if self.is_stopping() || self.ending.is_cancelled() {
+            return;
+        }
+        if let Err(error) = self.start_locked(record, Input::RestartDue).await {
+            tracing::warn!(container = %record.id, %error, "its restart failed");
+        }
+    }
+
+    /// A worker is gone: each of its containers ends with it.
+    pub(crate) fn worker_gone(self: &Arc<Self>, name: &str) {
+        let Some(worker) = self.workers.lost(name) else { return };
+        tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        for record in self.containers.all() {
+            let hers = {
+                let life = record.life();
+                let here = life.row.worker.as_deref() == Some(name);
+                // The exit of a start under way is parked: its starter may have its answer already.
+                here && life.row.state.is_live() && life.parked.is_none()
+            };
+            if hers {
+                self.ended(&record, lost(name));
+            }
+        }
+        self.workers.erase(name, &worker.data);
+        if !self.is_stopping() {
+            self.workers.warm();
+        }
+    }
+}
+
+/// The exit of a container whose worker is gone.
+pub(crate) fn lost(worker: &str) -> ExitInfo {
+    ExitInfo {
+        code: LOST,
+        oom_killed: false,
+        at: Timestamp::now(),
+        message: format!("worker {worker} that ran this container is gone"),
+    }
+}

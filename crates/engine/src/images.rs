@@ -1,0 +1,278 @@
+//! Images: pull, push, build, load, save, import, commit, tag, remove, prune.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sprat_image::build::{BuildSink, Builder};
+use sprat_image::registry::Credentials;
+use sprat_image::{
+    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+};
+
+use crate::core::{Core, blocking};
+use crate::facts::ImageFacts;
+use crate::locate::{self, Wanted, clean};
+use crate::runner::WorkerRunner;
+use crate::state::State;
+use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, settle};
+
+impl Core {
+    fn tell_image(&self, action: &str, actor: String, name: Option<String>) {
+        let attributes = name.map(|name| ("name".to_owned(), name)).into_iter().collect();
+        self.bus.tell(EventKind::Image, action, actor, attributes);
+    }
+
+    /// All images with the number of containers of each.
+    pub(crate) fn list_images(&self) -> Result<Vec<(Arc<Image>, usize)>, EngineError> {
+        let mut counts = std::collections::HashMap::new();
+        for record in self.containers.all() {
+            *counts.entry(record.facts.data.id.clone()).or_insert(0_usize) += 1;
+        }
+        let images = self.images.images()?;
+        Ok(images.into_iter().map(|image| (Arc::clone(&image), counts.get(&image.id).copied().unwrap_or(0))).collect())
+    }
+
+    /// What the program of an image is.
+    pub(crate) async fn describe(&self, image: &str, path: Option<&str>) -> Result<crate::Description, EngineError> {
+        let facts = self.facts(image)?;
+        let found = locate::prepare_any(&facts, &self.cache, &entry_point(&facts, path)?).await?;
+        Ok((*found.description).clone())
+    }
+
+    /// Compiles the program of an image ahead of its first start. That it has none is no failure of what brought it.
+    async fn compile(self: &Arc<Self>, image: &Digest) {
+        let facts = match self.facts(&image.to_string()) {
+            Ok(facts) => facts,
+            Err(error) => return tracing::debug!(%image, %error, "not compiled ahead"),
+        };
+        let ready = match entry_point(&facts, None) {
+            Ok(wanted) => locate::prepare(&facts, &self.cache, &wanted).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ready {
+            tracing::info!(%image, %error, "its program was not compiled ahead");
+        }
+    }
+
+    pub(crate) async fn pull(
+        self: &Arc<Self>,
+        name: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<Digest, EngineError> {
+        let id = self.registry.pull(&self.images, name, platform, credentials, progress).await?;
+        self.tell_image("pull", name.familiar(), Some(name.familiar_name()));
+        self.compile(&id).await;
+        Ok(id)
+    }
+
+    pub(crate) async fn push(
+        &self,
+        name: &Reference,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<(Digest, u64), EngineError> {
+        let pushed = self.registry.push(&self.images, name, credentials, progress).await?;
+        self.tell_image("push", name.familiar(), Some(name.familiar_name()));
+        Ok(pushed)
+    }
+
+    pub(crate) async fn build(
+        self: &Arc<Self>,
+        request: BuildRequest,
+        events: BuildSink,
+        progress: ProgressSink,
+    ) -> Result<Digest, EngineError> {
+        let _context = TemporaryFile(request.context.clone());
+        let tags = request.options.tags.clone();
+        let builder = Builder {
+            store: Arc::clone(&self.images),
+            registry: Arc::clone(&self.registry),
+            credentials: request.credentials,
+            runner: Arc::new(WorkerRunner::new(Arc::clone(self))),
+        };
+        let id = builder.build(request.context, request.options, events, progress).await?;
+        self.tell_image("build", id.to_string(), None);
+        for tag in tags {
+            self.tell_image("tag", id.to_string(), Some(tag.familiar()));
+        }
+        self.compile(&id).await;
+        Ok(id)
+    }
+
+    pub(crate) fn tag(&self, image: &str, name: &Reference) -> Result<(), EngineError> {
+        let id = self.images.resolve(image)?.id.to_string();
+        self.images.tag(image, name)?;
+        self.tell_image("tag", id, Some(name.familiar()));
+        Ok(())
+    }
+
+    pub(crate) async fn remove_image(self: Arc<Self>, name: String, force: bool) -> Result<RemoveReport, EngineError> {
+        let id = self.images.resolve(&name)?.id.to_string();
+        let core = Arc::clone(&self);
+        let report = blocking(move || core.images.remove(&name, force, &|image| core.users(image))).await?;
+        for untagged in &report.untagged {
+            self.tell_image("untag", id.clone(), Some(untagged.clone()));
+        }
+        for deleted in report.deleted.iter().filter(|digest| digest.to_string() == id) {
+            self.tell_image("delete", deleted.to_string(), None);
+        }
+        Ok(report)
+    }
+
+    /// Containers of an image.
+    fn users(&self, image: &Digest) -> Vec<ImageUse> {
+        let all = self.containers.all();
+        let users = all.iter().filter(|record| record.facts.data.id == *image);
+        let running = |state: State| state.is_live() || state == State::Restarting;
+        users
+            .map(|record| ImageUse { container: record.id.short(), running: running(record.life().row.state) })
+            .collect()
+    }
+
+    pub(crate) async fn prune_images(self: Arc<Self>, all: bool) -> Result<PruneReport, EngineError> {
+        let core = Arc::clone(&self);
+        let report = blocking(move || core.images.prune(all, &|image| !core.users(image).is_empty())).await?;
+        for deleted in &report.removed.deleted {
+            self.tell_image("delete", deleted.to_string(), None);
+        }
+        Ok(report)
+    }
+
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        path: PathBuf,
+        progress: ProgressSink,
+    ) -> Result<Vec<archive::Loaded>, EngineError> {
+        let core = Arc::clone(self);
+        let loaded = blocking(move || {
+            let file = open(&path)?;
+            Ok::<_, EngineError>(archive::load(&core.images, file, &progress)?)
+        })
+        .await?;
+        for image in &loaded {
+            self.tell_image("load", image.id.to_string(), image.tags.first().map(Reference::familiar));
+            self.compile(&image.id).await;
+        }
+        Ok(loaded)
+    }
+
+    pub(crate) async fn save(self: Arc<Self>, names: Vec<String>, to: std::fs::File) -> Result<(), EngineError> {
+        blocking(move || archive::save(&self.images, &names, to)).await
+    }
+
+    pub(crate) async fn import(
+        self: &Arc<Self>,
+        path: PathBuf,
+        tag: Option<Reference>,
+        message: String,
+        changes: Vec<String>,
+    ) -> Result<Digest, EngineError> {
+        let core = Arc::clone(self);
+        let name = tag.as_ref().map(Reference::familiar);
+        let id = blocking(move || {
+            let file = open(&path)?;
+            Ok::<_, EngineError>(archive::import(&core.images, file, tag, &message, &changes)?)
+        })
+        .await?;
+        self.tell_image("import", id.to_string(), name);
+        self.compile(&id).await;
+        Ok(id)
+    }
+
+    pub(crate) async fn commit(self: Arc<Self>, request: CommitRequest) -> Result<Digest, EngineError> {
+        let record = self.containers.find(&request.container)?;
+        // Nothing may remove the container meanwhile. What it still writes may or may not be in the image.
+        let _op = record.op.lock().await;
+        let id = {
+            let (core, record) = (Arc::clone(&self), Arc::clone(&record));
+            blocking(move || core.commit_now(&record, &request)).await?
+        };
+        self.tell(&record, "commit", &[("imageID", id.to_string())]);
+        self.compile(&id).await;
+        Ok(id)
+    }
+
+    fn commit_now(&self, record: &crate::record::Record, request: &CommitRequest) -> Result<Digest, EngineError> {
+        let image = self.images.resolve(&record.facts.data.id.to_string())?;
+        let mut config = image.config.clone();
+        let settled = &record.settled;
+        config.env.clone_from(&settled.env);
+        config.working_dir.clone_from(&settled.working_dir);
+        config.user.clone_from(&settled.user);
+        config.labels = self.labels(record);
+        config.exposed_ports.extend(record.spec.exposed_ports.iter().cloned());
+        if let Some(entrypoint) = &record.spec.entrypoint {
+            config.entrypoint = Some(entrypoint.clone());
+        }
+        if let Some(cmd) = &record.spec.cmd {
+            config.cmd = Some(cmd.clone());
+        }
+        crate::changes::apply(&mut config, &request.changes)?;
+        let mut layers = record.facts.data.diff_ids.clone();
+        layers.push(self.layer_of(record)?);
+        let mut history = image.history.clone();
+        history.push(HistoryEntry {
+            created: Some(jiff::Timestamp::now()),
+            created_by: settled.argv.join(" "),
+            comment: request.message.clone(),
+            author: request.author.clone(),
+            empty_layer: false,
+        });
+        let tags: Vec<Reference> = request.tag.iter().cloned().collect();
+        Ok(self.images.create(&config, &layers, &history, &tags)?.id.clone())
+    }
+
+    /// A layer of what a container wrote.
+    fn layer_of(&self, record: &crate::record::Record) -> Result<Digest, EngineError> {
+        use std::io::{Seek as _, Write as _};
+        let mut tar = tempfile_in(&self.config.root)?;
+        let owner = sprat_image::layer::Owner { uid: record.settled.ids.uid, gid: record.settled.ids.gid };
+        sprat_image::layer::from_upper(&self.upper(record.id), &*record.facts.tree()?, owner, &mut tar).map_err(
+            |error| StoreError::Invalid { what: "files of the container".to_owned(), reason: error.to_string() },
+        )?;
+        tar.flush().and_then(|()| tar.rewind()).map_err(EngineError::io("write the container's layer"))?;
+        Ok(self.images.add_layer(&mut std::io::BufReader::new(tar))?)
+    }
+}
+
+/// A file without a name.
+fn tempfile_in(root: &std::path::Path) -> Result<std::fs::File, EngineError> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    rustix::fs::open(root, flags, Mode::RUSR | Mode::WUSR)
+        .map(std::fs::File::from)
+        .map_err(|error| EngineError::Io { action: "make a temporary file".to_owned(), source: error.into() })
+}
+
+fn open(path: &std::path::Path) -> Result<std::fs::File, EngineError> {
+    std::fs::File::open(path).map_err(EngineError::io(format!("read {}", path.display())))
+}
+
+/// The program that an image would run, or the one at `path`.
+fn entry_point(facts: &ImageFacts, path: Option<&str>) -> Result<Wanted, EngineError> {
+    let (spec, config) = (ContainerSpec::default(), &facts.data.config);
+    let name = match path {
+        Some(path) => path.to_owned(),
+        None => settle::argv(&spec, config)?.swap_remove(0),
+    };
+    Ok(Wanted {
+        name,
+        path: settle::path(&config.env).to_owned(),
+        cwd: clean(&config.working_dir),
+        mounts: Vec::new(),
+        shared: true,
+    })
+}
+
+/// Removes a file at its end.
+struct TemporaryFile(PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs_err::remove_file(&self.0) {
+            tracing::debug!(%error, "a build's context stays");
+        }
+    }
+}

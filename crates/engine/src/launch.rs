@@ -1,0 +1,277 @@
+//! Start: from a container to a running guest.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sprat_sandbox::{FilesSpec, Mount, MountSource, ProgramSpec, Spec};
+use sprat_worker::{ClientError, LogOptions, StartRequest};
+
+use crate::core::Core;
+use crate::gate::{self, Candidate, Permit};
+use crate::placement::{Place, WorkerKind};
+use crate::ports::BoundPorts;
+use crate::record::{ProgramRef, Record};
+use crate::state::{Action, Input};
+use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, locate, restart, settle};
+
+/// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
+const PLACE_TRIES: u32 = 3;
+
+impl Core {
+    /// Starts a container by hand.
+    pub(crate) async fn start(self: Arc<Self>, record: Arc<Record>) -> Result<(), EngineError> {
+        let _op = record.op.lock().await;
+        self.start_locked(&record, Input::Start).await
+    }
+
+    /// Starts a container whose operation lock is held, by hand or by its policy.
+    pub(crate) async fn start_locked(self: &Arc<Self>, record: &Arc<Record>, input: Input) -> Result<(), EngineError> {
+        {
+            let mut life = record.life();
+            let (state, actions) = life.row.state.step(input).map_err(|refusal| start_refused(record, refusal))?;
+            life.row.state = state;
+            if !actions.contains(&Action::Launch) {
+                return Ok(());
+            }
+            life.row.run += 1;
+            life.row.worker = None;
+            if input == Input::Start {
+                life.row.by_hand = false;
+                life.row.restarts = 0;
+                life.backoff = std::time::Duration::ZERO;
+            } else {
+                life.row.restarts += 1;
+            }
+            life.parked = None;
+        }
+        match self.launch(record).await {
+            Ok(()) => {
+                self.started(record);
+                Ok(())
+            }
+            Err(error) => {
+                self.start_failed(record, &error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn launch(self: &Arc<Self>, record: &Arc<Record>) -> Result<(), EngineError> {
+        let (program, artifact) = locate::prepare(&record.facts, &self.cache, &create::wanted(&record.settled)).await?;
+        let permit = gate::check(&Candidate { program: &artifact.description.sha256, image: &record.facts.data.id })?;
+        for mount in &record.spec.mounts {
+            if let MountKind::Bind { source, create } = &mount.kind {
+                create::check_source(source, *create)?;
+            }
+        }
+        let ports = BoundPorts::bind(&record.spec.ports)?;
+        if !ports.ports.is_empty() {
+            record.life().ports = Some(Box::new(ports));
+        }
+        let description = &artifact.description;
+        let program_spec = ProgramSpec {
+            code: artifact.path.clone(),
+            variant: artifact.variant,
+            encoding: description.encoding,
+            kind: description.kind,
+            wasi: description.wasi,
+        };
+        let run = record.life().row.run;
+        let request = self.request(record, run, program_spec, &program);
+        self.send(record, &request, permit).await
+    }
+
+    /// Finds a place and asks its worker. The run is stored before the worker hears of it.
+    async fn send(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        request: &StartRequest,
+        _permit: Permit,
+    ) -> Result<(), EngineError> {
+        let mut last = EngineError::Worker("no worker took it".to_owned());
+        for _ in 0..PLACE_TRIES {
+            let reserved = record.life().place.take();
+            let place = match reserved.filter(Place::is_alive) {
+                Some(place) => place,
+                None => self.workers.place(&self.kind(record)).await?,
+            };
+            let worker = Arc::clone(place.worker());
+            {
+                let mut life = record.life();
+                life.row.worker = Some(worker.name.clone());
+                life.place = Some(place);
+                self.store.put_life(record.id, &life.row)?;
+            }
+            match worker.client.start(request).await {
+                Ok(()) => return Ok(()),
+                Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
+                    last = EngineError::Worker(error.to_string());
+                    record.life().place = None;
+                }
+                Err(error) => return Err(EngineError::Worker(error.to_string())),
+            }
+        }
+        Err(last)
+    }
+
+    /// The worker runs it.
+    pub(crate) fn started(self: &Arc<Self>, record: &Arc<Record>) {
+        let parked = {
+            let mut life = record.life();
+            let Ok((state, actions)) = life.row.state.step(Input::Started) else { return };
+            if actions.is_empty() {
+                return;
+            }
+            life.row.state = state;
+            life.row.started = Some(Timestamp::now());
+            life.row.error.clear();
+            life.parked.take()
+        };
+        self.persist(record);
+        self.tell(record, "start", &[]);
+        if let Some(end) = parked {
+            self.ended(record, end.info);
+        }
+    }
+
+    fn start_failed(self: &Arc<Self>, record: &Arc<Record>, error: &EngineError) {
+        let mut life = record.life();
+        let again = restart::wanted(record.spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
+        let Ok((state, actions)) = life.row.state.step(Input::StartFailed { again }) else { return };
+        life.row.state = state;
+        life.row.worker = None;
+        life.row.error = error.to_string();
+        life.place = None;
+        life.ports = None;
+        life.parked = None;
+        life.row.exit = Some(ExitInfo {
+            code: error.exit_status(),
+            oom_killed: false,
+            at: Timestamp::now(),
+            message: error.to_string(),
+        });
+        drop(life);
+        self.persist(record);
+        self.after(record, actions);
+    }
+
+    /// Which kind of worker a container needs.
+    pub(crate) fn kind(&self, record: &Record) -> WorkerKind {
+        let binds = || record.settled.mounts.iter().filter(|mount| mount.kind == "bind");
+        let sources = |writable: bool| {
+            let mut paths: Vec<PathBuf> =
+                binds().filter(|mount| mount.writable == writable).map(|mount| mount.source.clone()).collect();
+            paths.sort();
+            paths.dedup();
+            paths
+        };
+        let (read, mut write) = (sources(false), sources(true));
+        match record.settled.isolation {
+            Isolation::Process => {
+                write.push(self.folder(record.id));
+                let volumes = record.settled.mounts.iter().filter(|mount| mount.kind == "volume");
+                write.extend(volumes.map(|mount| mount.source.clone()));
+                WorkerKind::Own { id: record.id.to_string(), read, write }
+            }
+            Isolation::Default if binds().next().is_none() => WorkerKind::Shared,
+            Isolation::Default => WorkerKind::Mounts { read, write },
+        }
+    }
+
+    fn request(&self, record: &Record, run: u64, program: ProgramSpec, found: &ProgramRef) -> StartRequest {
+        let (spec, settled) = (&record.spec, &record.settled);
+        tracing::debug!(container = %record.id, run, program = found.path, "starting");
+        let log = (spec.log.driver != LogDriver::None).then(|| LogOptions {
+            path: self.log_path(record.id),
+            max_size: spec.log.max_size,
+            max_files: spec.log.max_files,
+        });
+        StartRequest {
+            id: record.guest_id(run),
+            spec: Spec {
+                program,
+                args: settled.argv.clone(),
+                env: environment(record),
+                cwd: settled.working_dir.clone(),
+                files: self.files(record),
+                user: settled.ids.clone(),
+                limits: settled.limits.clone(),
+                tty: spec.tty,
+            },
+            log,
+            open_stdin: spec.open_stdin,
+            stdin_once: spec.stdin_once,
+            size: record.life().size,
+        }
+    }
+
+    fn files(&self, record: &Record) -> FilesSpec {
+        let mount = |point: &crate::MountPoint| Mount {
+            target: point.target.clone(),
+            source: match point.kind.as_str() {
+                "tmpfs" => MountSource::Memory(point.size),
+                _ => MountSource::Host(point.source.clone()),
+            },
+            read_only: !point.writable,
+        };
+        let mut mounts: Vec<Mount> = record.settled.mounts.iter().map(mount).collect();
+        mounts.sort_by(|a, b| a.target.cmp(&b.target));
+        FilesSpec {
+            layers: record.facts.data.layers.clone(),
+            upper: self.upper(record.id),
+            read_only: record.spec.read_only,
+            mounts,
+            provided: provided(record),
+        }
+    }
+}
+
+fn start_refused(record: &Record, refusal: crate::state::Refusal) -> EngineError {
+    use crate::state::Refusal;
+    let message = match refusal {
+        Refusal::Paused => "cannot start a paused container, try unpause instead",
+        Refusal::Removed => "container is marked for removal and cannot be started",
+        _ => return record.refused(refusal),
+    };
+    EngineError::State { message: message.to_owned() }
+}
+
+/// The host name in effect.
+pub(crate) fn hostname(record: &Record) -> String {
+    record.spec.hostname.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| record.id.short())
+}
+
+/// The environment of the guest: docker's own variables, then those in effect.
+fn environment(record: &Record) -> Vec<(String, String)> {
+    let env = &record.settled.env;
+    let mut own = vec![("PATH", settle::path(env).to_owned()), ("HOSTNAME", hostname(record))];
+    if record.spec.tty {
+        own.push(("TERM", "xterm".to_owned()));
+    }
+    own.push(("HOME", record.settled.home.clone()));
+    let own = own.into_iter().filter(|(name, _)| settle::variable(env, name).is_none());
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let given = env.iter().filter_map(|entry| entry.split_once('='));
+    own.chain(given.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+}
+
+/// Files that the engine gives each container.
+fn provided(record: &Record) -> Vec<(String, String)> {
+    use std::fmt::Write as _;
+    let name = hostname(record);
+    let full = match record.spec.domainname.as_str() {
+        "" => name.clone(),
+        domain => format!("{name}.{domain} {name}"),
+    };
+    let mut hosts = format!("127.0.0.1\tlocalhost {full}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    for (name, ip) in record.spec.extra_hosts.iter().filter_map(|line| settle::parse_host(line)) {
+        // Writing to a text does not fail.
+        let _ = writeln!(hosts, "{ip}\t{name}");
+    }
+    vec![
+        ("/etc/hostname".to_owned(), format!("{name}\n")),
+        ("/etc/hosts".to_owned(), hosts),
+        ("/etc/resolv.conf".to_owned(), "# No name server: this container has no network.\n".to_owned()),
+    ]
+}

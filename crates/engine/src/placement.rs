@@ -1,0 +1,369 @@
+//! Placement: which worker runs which container.
+//!
+//! Containers of the default class share workers; one with bind mounts goes to a worker confined to exactly those; one with
+//! `--isolation process` gets a worker of its own. A shared worker is started before the last one is full, and one is kept
+//! warm. A worker's row is stored before its process is started, so no process can be forgotten.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use sprat_worker::{Client, Confinement, Event as WorkerEvent, SpawnCommand, WorkerOptions};
+use tokio::sync::mpsc;
+
+use crate::store::SharedStore;
+use crate::{EngineConfig, EngineError};
+
+/// Largest linear memory of one guest in bytes: all that a 32-bit memory can have.
+const MAX_GUEST_MEMORY: u64 = 4 << 30;
+/// Places of a worker for one set of bind mounts.
+const MOUNT_SLOTS: u32 = 64;
+/// A worker without guests and without an owner ends after this many seconds.
+const ORPHAN_EXIT_S: u32 = 60;
+/// A worker for bind mounts is kept this long without a container.
+const MOUNTS_IDLE: Duration = Duration::from_secs(30);
+
+/// For whom a worker is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WorkerKind {
+    /// All containers of the default class without bind mounts.
+    Shared,
+    /// Containers with exactly these bind mounts.
+    Mounts { read: Vec<PathBuf>, write: Vec<PathBuf> },
+    /// One container with `--isolation process`.
+    Own { id: String, read: Vec<PathBuf>, write: Vec<PathBuf> },
+    /// One RUN step of a build, which writes to this folder.
+    Step { upper: PathBuf },
+}
+
+impl WorkerKind {
+    const fn slots(&self, shared: u32) -> u32 {
+        match self {
+            Self::Shared => shared,
+            Self::Mounts { .. } => {
+                if shared < MOUNT_SLOTS {
+                    shared
+                } else {
+                    MOUNT_SLOTS
+                }
+            }
+            Self::Own { .. } | Self::Step { .. } => 1,
+        }
+    }
+}
+
+/// What is stored of a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WorkerData {
+    pub(crate) kind: WorkerKind,
+    pub(crate) slots: u32,
+    pub(crate) socket: PathBuf,
+    pub(crate) journal: PathBuf,
+    pub(crate) log: PathBuf,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+    pub(crate) data: WorkerData,
+    load: AtomicU32,
+    gone: AtomicBool,
+}
+
+/// A place in a worker. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Place {
+    worker: Arc<Worker>,
+    vacated: mpsc::UnboundedSender<Arc<Worker>>,
+}
+
+impl Place {
+    /// Its worker.
+    pub(crate) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    /// Its worker is not known to be gone.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.worker.gone.load(Ordering::Acquire)
+    }
+
+    /// Its worker's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.worker.client.pid()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let last = self.worker.load.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last && self.worker.data.kind != WorkerKind::Shared {
+            // Without a receiver the engine is ending; the worker ends by itself then.
+            let _ = self.vacated.send(Arc::clone(&self.worker));
+        }
+    }
+}
+
+/// All workers.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    config: EngineConfig,
+    key: PathBuf,
+    store: SharedStore,
+    events: mpsc::UnboundedSender<(String, WorkerEvent)>,
+    vacated: mpsc::UnboundedSender<Arc<Worker>>,
+    list: Mutex<Vec<Arc<Worker>>>,
+    /// Held while a shared worker is started for somebody who waits for it.
+    spawning: tokio::sync::Mutex<()>,
+    warming: AtomicBool,
+}
+
+impl Workers {
+    pub(crate) fn new(
+        config: EngineConfig,
+        key: PathBuf,
+        store: SharedStore,
+        events: mpsc::UnboundedSender<(String, WorkerEvent)>,
+        vacated: mpsc::UnboundedSender<Arc<Worker>>,
+    ) -> Self {
+        Self {
+            config,
+            key,
+            store,
+            events,
+            vacated,
+            list: Mutex::default(),
+            spawning: tokio::sync::Mutex::default(),
+            warming: AtomicBool::new(false),
+        }
+    }
+
+    /// All workers, with the number of places taken.
+    pub(crate) fn all(&self) -> Vec<(Arc<Worker>, u32)> {
+        self.list.lock().iter().map(|worker| (Arc::clone(worker), worker.load.load(Ordering::Acquire))).collect()
+    }
+
+    /// The worker with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Worker>> {
+        self.list.lock().iter().find(|worker| worker.name == name).cloned()
+    }
+
+    /// Takes a place in a worker of this kind; starts one if there is none.
+    ///
+    /// # Errors
+    /// All places are taken, or the worker does not come up.
+    pub(crate) async fn place(self: &Arc<Self>, kind: &WorkerKind) -> Result<Place, EngineError> {
+        if let Some(place) = self.take(kind) {
+            return Ok(place);
+        }
+        let _turn = self.spawning.lock().await;
+        if let Some(place) = self.take(kind) {
+            return Ok(place);
+        }
+        if *kind == WorkerKind::Shared && self.shared() >= self.config.max_workers as usize {
+            let places = u64::from(self.config.max_workers) * u64::from(self.config.worker_slots);
+            return Err(EngineError::Full { places });
+        }
+        let worker = self.spawn(kind).await?;
+        worker.load.fetch_add(1, Ordering::AcqRel);
+        let place = Place { worker: Arc::clone(&worker), vacated: self.vacated.clone() };
+        self.list.lock().push(worker);
+        Ok(place)
+    }
+
+    /// The place of a guest that was found running in a worker.
+    pub(crate) fn occupy(&self, worker: &Arc<Worker>) -> Place {
+        worker.load.fetch_add(1, Ordering::AcqRel);
+        Place { worker: Arc::clone(worker), vacated: self.vacated.clone() }
+    }
+
+    fn take(self: &Arc<Self>, kind: &WorkerKind) -> Option<Place> {
+        let list = self.list.lock();
+        let free = |worker: &Arc<Worker>| worker.data.slots.saturating_sub(worker.load.load(Ordering::Acquire));
+        let candidates = list.iter().filter(|worker| worker.data.kind == *kind);
+        let worker = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0)?;
+        let left: u32 = candidates.map(free).sum();
+        worker.load.fetch_add(1, Ordering::AcqRel);
+        let place = Place { worker: Arc::clone(worker), vacated: self.vacated.clone() };
+        drop(list);
+        if *kind == WorkerKind::Shared && left <= self.config.worker_slots / 8 + 1 {
+            self.warm();
+        }
+        Some(place)
+    }
+
+    fn shared(&self) -> usize {
+        self.list.lock().iter().filter(|worker| worker.data.kind == WorkerKind::Shared).count()
+    }
+
+    /// Starts another shared worker in the background, unless there are enough.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        if self.shared() >= self.config.max_workers as usize || self.warming.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let turn = this.spawning.lock().await;
+            if this.shared() < this.config.max_workers as usize {
+                match this.spawn(&WorkerKind::Shared).await {
+                    Ok(worker) => this.list.lock().push(worker),
+                    Err(error) => tracing::warn!(%error, "no warm worker"),
+                }
+            }
+            drop(turn);
+            this.warming.store(false, Ordering::Release);
+        });
+    }
+
+    async fn spawn(&self, kind: &WorkerKind) -> Result<Arc<Worker>, EngineError> {
+        let name = format!("w{:08x}", rand::random::<u32>());
+        let folder = self.config.root.join("workers");
+        let data = WorkerData {
+            kind: kind.clone(),
+            slots: kind.slots(self.config.worker_slots),
+            socket: self.config.run.join(format!("{name}.sock")),
+            journal: folder.join(format!("{name}.journal")),
+            log: folder.join(format!("{name}.log")),
+        };
+        let text = serde_json::to_string(&data).map_err(|error| EngineError::Worker(error.to_string()))?;
+        self.store.put_worker(&name, &text)?;
+        let command = SpawnCommand {
+            program: self.config.worker.clone(),
+            args: self.config.worker_args.clone(),
+            stderr: data.log.clone(),
+        };
+        let options = WorkerOptions {
+            name: name.clone(),
+            socket: data.socket.clone(),
+            journal: data.journal.clone(),
+            slots: data.slots,
+            max_memory: MAX_GUEST_MEMORY,
+            key: self.key.clone(),
+            shared: !matches!(kind, WorkerKind::Own { .. }),
+            confinement: self.confinement(kind),
+            idle_exit_s: ORPHAN_EXIT_S,
+        };
+        match Client::spawn(&command, &options, self.events.clone()).await {
+            Ok(client) => {
+                tracing::debug!(worker = name, pid = client.pid(), ?kind, "worker started");
+                Ok(Arc::new(Worker { name, client, data, load: AtomicU32::new(0), gone: AtomicBool::new(false) }))
+            }
+            Err(error) => {
+                self.erase(&name, &data);
+                Err(EngineError::Worker(error.to_string()))
+            }
+        }
+    }
+
+    fn confinement(&self, kind: &WorkerKind) -> Confinement {
+        let root = &self.config.root;
+        let mut read = vec![root.join("images"), root.join("code"), self.key.clone()];
+        let mut write = Vec::new();
+        match kind {
+            WorkerKind::Shared => write.extend([root.join("containers"), root.join("volumes")]),
+            WorkerKind::Mounts { read: also_read, write: also_write } => {
+                write.extend([root.join("containers"), root.join("volumes")]);
+                read.extend_from_slice(also_read);
+                write.extend_from_slice(also_write);
+            }
+            WorkerKind::Own { read: also_read, write: also_write, .. } => {
+                read.extend_from_slice(also_read);
+                write.extend_from_slice(also_write);
+            }
+            WorkerKind::Step { upper } => write.push(upper.clone()),
+        }
+        Confinement { read, write, memory_bytes: 0 }
+    }
+
+    /// Connects to a worker that an earlier daemon started.
+    pub(crate) async fn connect(&self, name: &str, data: WorkerData) -> Option<Arc<Worker>> {
+        let client = Client::connect(name, &data.socket, self.events.clone()).await.ok()?;
+        let worker = Arc::new(Worker {
+            name: name.to_owned(),
+            client,
+            data,
+            load: AtomicU32::new(0),
+            gone: AtomicBool::new(false),
+        });
+        self.list.lock().push(Arc::clone(&worker));
+        Some(worker)
+    }
+
+    /// Takes a worker that is gone off the list.
+    pub(crate) fn lost(&self, name: &str) -> Option<Arc<Worker>> {
+        let mut list = self.list.lock();
+        let index = list.iter().position(|worker| worker.name == name)?;
+        let worker = list.swap_remove(index);
+        worker.gone.store(true, Ordering::Release);
+        Some(worker)
+    }
+
+    /// Removes what a worker that is gone left.
+    pub(crate) fn erase(&self, name: &str, data: &WorkerData) {
+        if let Err(error) = self.store.remove_worker(name) {
+            tracing::warn!(worker = name, %error, "its row stays");
+            return;
+        }
+        for path in [&data.socket, &data.journal, &data.log] {
+            remove_quietly(path);
+        }
+    }
+
+    /// Ends a worker that nobody needs any more: at once when it was for one, after a while when others may come.
+    pub(crate) fn retire(self: &Arc<Self>, worker: Arc<Worker>) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            if matches!(worker.data.kind, WorkerKind::Mounts { .. }) {
+                tokio::time::sleep(MOUNTS_IDLE).await;
+            }
+            this.end_if_empty(&worker).await;
+        });
+    }
+
+    /// Ends a worker without guests.
+    pub(crate) async fn end_if_empty(&self, worker: &Arc<Worker>) {
+        {
+            // Places are taken under this lock, so an empty worker stays empty.
+            let mut list = self.list.lock();
+            if worker.load.load(Ordering::Acquire) > 0 {
+                return;
+            }
+            let Some(index) = list.iter().position(|other| Arc::ptr_eq(other, worker)) else { return };
+            list.swap_remove(index);
+        }
+        self.end(worker).await;
+    }
+
+    /// Drops the connections to all workers; they go on.
+    pub(crate) fn disconnect(&self) {
+        self.list.lock().clear();
+    }
+
+    /// Ends all workers.
+    pub(crate) async fn end_all(&self) {
+        let all = std::mem::take(&mut *self.list.lock());
+        futures_util::future::join_all(all.iter().map(|worker| self.end(worker))).await;
+    }
+
+    async fn end(&self, worker: &Arc<Worker>) {
+        worker.gone.store(true, Ordering::Release);
+        if let Err(error) = worker.client.shutdown().await {
+            tracing::debug!(worker = worker.name, %error, "it was gone already");
+        }
+        self.erase(&worker.name, &worker.data);
+    }
+}
+
+fn remove_quietly(path: &Path) {
+    if let Err(error) = fs_err::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::debug!(%error, "left behind");
+    }
+}

@@ -1,0 +1,78 @@
+//! Signals by name or number, and what they mean to a guest: WASI has none, so most mean nothing.
+
+use sprat_sandbox::Stop;
+
+use crate::EngineError;
+
+/// Linux's signals by number, from 1.
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+/// The highest real-time signal.
+const LAST: u32 = 64;
+
+/// A signal that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signal(u32);
+
+impl Signal {
+    pub(crate) const KILL: Self = Self(9);
+
+    /// Parses `KILL`, `SIGKILL`, `kill` or `9`.
+    pub(crate) fn parse(text: &str) -> Result<Self, EngineError> {
+        let unknown = || EngineError::Invalid(format!("invalid signal: {text}"));
+        if let Ok(number) = text.parse::<u32>() {
+            return if (1..=LAST).contains(&number) { Ok(Self(number)) } else { Err(unknown()) };
+        }
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        if let Some(offset) = name.strip_prefix("RTMIN+").and_then(|n| n.parse::<u32>().ok()) {
+            return if offset <= 30 { Ok(Self(34 + offset)) } else { Err(unknown()) };
+        }
+        let index = NAMES.iter().position(|known| *known == name).ok_or_else(unknown)?;
+        Ok(Self(u32::try_from(index).map_err(|_| unknown())? + 1))
+    }
+
+    /// Its number.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What it does to a guest at once, if anything.
+    pub(crate) const fn effect(self) -> Option<Stop> {
+        match self.0 {
+            9 => Some(Stop::Kill),
+            15 => Some(Stop::Terminate),
+            2 => Some(Stop::Interrupt),
+            _ => None,
+        }
+    }
+
+    /// What it does as a container's stop signal: a guest can't handle any, so each ends it.
+    pub(crate) const fn as_stop(self) -> Stop {
+        match self.effect() {
+            Some(stop) => stop,
+            None => Stop::Terminate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_mean_the_same() {
+        for text in ["KILL", "SIGKILL", "sigkill", "9"] {
+            assert_eq!(Signal::parse(text).unwrap(), Signal::KILL, "{text}");
+        }
+        assert_eq!(Signal::parse("TERM").unwrap(), Signal(15));
+        assert_eq!(Signal::parse("HUP").unwrap().effect(), None);
+        assert_eq!(Signal::parse("SIGRTMIN+3").unwrap().number(), 37);
+        for text in ["", "0", "65", "SIG", "NOPE", "-9"] {
+            assert!(Signal::parse(text).is_err(), "{text}");
+        }
+    }
+}

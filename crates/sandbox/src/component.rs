@@ -1,0 +1,142 @@
+//! [`Host`]: the host's side of one component, for WASI 0.2 and 0.3 alike.
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::Stream;
+use crate::egress::DenyEgress;
+use crate::files::{self, Access, Create, FileView, Follow};
+use crate::guest::Control;
+use crate::limiter::Limiter;
+use crate::standard::{Standard, StandardInput, StandardOutput};
+use crate::start::Given;
+use crate::working::Folder;
+
+/// Resources (handles on the host's side) that a guest may have at once beside open files.
+const MAX_RESOURCES: usize = 1 << 16;
+
+/// The host's side of one component.
+pub(crate) struct Host {
+    pub(crate) control: Arc<Control>,
+    pub(crate) limiter: Limiter,
+    pub(crate) standard: Arc<Standard>,
+    files: Arc<FileView>,
+    working: Option<Folder>,
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    egress: DenyEgress,
+}
+
+impl Host {
+    /// The host of a component that is given this.
+    pub(crate) fn new(given: Given) -> Self {
+        let standard = Standard::new(given.stdio, given.tty);
+        let mut wasi = WasiCtx::builder();
+        wasi.stdin(StandardInput(Arc::clone(&standard)))
+            .stdout(StandardOutput(Arc::clone(&standard), Stream::Stdout))
+            .stderr(StandardOutput(Arc::clone(&standard), Stream::Stderr))
+            .args(&given.args)
+            .envs(&given.env)
+            .initial_cwd(&given.cwd)
+            .allow_tcp(false)
+            .allow_udp(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        Self {
+            control: given.control,
+            limiter: given.limiter,
+            standard,
+            files: given.files,
+            working: given.working,
+            table,
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            egress: DenyEgress,
+        }
+    }
+
+    /// What the file interfaces work on.
+    pub(crate) fn files(&mut self) -> FilesHost<'_> {
+        FilesHost { view: &self.files, working: self.working.as_ref(), table: &mut self.table }
+    }
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Host {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.egress, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+/// An open file or folder as a component's resource.
+#[derive(Debug, Clone)]
+#[expect(unreachable_pub, reason = "generated bindings re-export it")]
+pub struct Node {
+    pub(crate) folder: Folder,
+    /// The guest asked to change the folder.
+    pub(crate) mutate_directory: bool,
+}
+
+impl Node {
+    pub(crate) fn descriptor(&self) -> &files::Descriptor {
+        &self.folder.descriptor
+    }
+}
+
+/// What the file interfaces work on.
+pub(crate) struct FilesHost<'a> {
+    pub(crate) view: &'a Arc<FileView>,
+    working: Option<&'a Folder>,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+/// Gives the file interfaces their [`FilesHost`].
+pub(crate) struct HasFiles;
+
+impl HasData for HasFiles {
+    type Data<'a> = FilesHost<'a>;
+}
+
+/// How a component wants something opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) follow: Follow,
+    pub(crate) create: Create,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) mutate_directory: bool,
+}
+
+impl FilesHost<'_> {
+    /// The folders that are open from the beginning.
+    pub(crate) fn preopens(&mut self) -> wasmtime::Result<Vec<(Resource<Node>, String)>> {
+        let root = Folder::plain(self.view.root());
+        let folders = [(root, "/")].into_iter().chain(self.working.cloned().map(|folder| (folder, ".")));
+        folders
+            .map(|(folder, name)| Ok((self.table.push(Node { folder, mutate_directory: true })?, name.to_owned())))
+            .collect()
+    }
+
+    /// Opens a path below `folder`.
+    pub(crate) fn open(&self, folder: &Node, path: &str, open: Open) -> Result<Node, files::Errno> {
+        let (folder, path) = folder.folder.locate(self.view, path);
+        let write = (open.write || open.create.truncate) && !open.create.directory;
+        let access = Access { read: open.read || !write, write };
+        let descriptor = self.view.open(folder, &path, open.follow, open.create, access)?;
+        Ok(Node { folder: Folder::plain(descriptor), mutate_directory: open.mutate_directory })
+    }
+
+    /// A number for a node's identity, and one for its content.
+    pub(crate) fn hash(stat: &files::Stat) -> (u64, u64) {
+        (stat.device.rotate_left(32) ^ stat.inode, stat.changed_ns.cast_unsigned())
+    }
+}

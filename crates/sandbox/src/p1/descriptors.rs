@@ -1,0 +1,136 @@
+//! [`Descriptors`]: the guest's table of open descriptors.
+//!
+//! It is bounded by the view's limit of open files: every entry past the standard streams holds one of its
+//! descriptors.
+
+use super::errno::Errno;
+use crate::Stream;
+use crate::files::{Descriptor, DirEntry, Kind};
+use crate::working::Folder;
+
+/// What a descriptor number stands for.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// Standard input.
+    Input,
+    /// Standard output or error.
+    Output(Stream),
+    /// A file or folder.
+    Node(Box<Node>),
+}
+
+/// An open file or folder.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) folder: Folder,
+    /// Where the next read or write is, in bytes.
+    pub(super) offset: u64,
+    /// `fdflags`.
+    pub(super) flags: u16,
+    /// Its name, if it was open from the beginning.
+    pub(super) preopen: Option<&'static str>,
+    /// The folder's entries when its listing began.
+    pub(super) listing: Option<Vec<DirEntry>>,
+}
+
+impl Node {
+    /// A node opened by the guest.
+    pub(super) fn new(descriptor: Descriptor, flags: u16) -> Self {
+        Self { folder: Folder::plain(descriptor), offset: 0, flags, preopen: None, listing: None }
+    }
+
+    fn preopen(folder: Folder, name: &'static str) -> Option<Entry> {
+        Some(Entry::Node(Box::new(Self { folder, offset: 0, flags: 0, preopen: Some(name), listing: None })))
+    }
+
+    pub(super) fn descriptor(&self) -> &Descriptor {
+        &self.folder.descriptor
+    }
+}
+
+/// The table: a slot's index is the descriptor's number.
+#[derive(Debug)]
+pub(super) struct Descriptors(Vec<Option<Entry>>);
+
+impl Descriptors {
+    /// Standard streams, the root as 3, and the working folder as 4 unless it is the root.
+    pub(super) fn new(root: Descriptor, working: Option<Folder>) -> Self {
+        let mut table = vec![
+            Some(Entry::Input),
+            Some(Entry::Output(Stream::Stdout)),
+            Some(Entry::Output(Stream::Stderr)),
+            Node::preopen(Folder::plain(root), "/"),
+        ];
+        if let Some(folder) = working {
+            table.push(Node::preopen(folder, "."));
+        }
+        Self(table)
+    }
+
+    pub(super) fn get(&self, number: u32) -> Result<&Entry, Errno> {
+        self.0.get(number as usize).and_then(Option::as_ref).ok_or(Errno::BAD_DESCRIPTOR)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Result<&mut Entry, Errno> {
+        self.0.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BAD_DESCRIPTOR)
+    }
+
+    /// A file or folder.
+    pub(super) fn node(&self, number: u32) -> Result<&Node, Errno> {
+        match self.get(number)? {
+            Entry::Node(node) => Ok(node),
+            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
+        }
+    }
+
+    /// A file or folder, to be changed.
+    pub(super) fn node_mut(&mut self, number: u32) -> Result<&mut Node, Errno> {
+        match self.get_mut(number)? {
+            Entry::Node(node) => Ok(node),
+            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
+        }
+    }
+
+    /// A folder.
+    pub(super) fn folder(&self, number: u32) -> Result<&Node, Errno> {
+        let node = match self.get(number)? {
+            Entry::Node(node) => node,
+            Entry::Input | Entry::Output(_) => return Err(Errno::NOT_DIRECTORY),
+        };
+        if node.descriptor().kind() == Kind::Directory { Ok(node) } else { Err(Errno::NOT_DIRECTORY) }
+    }
+
+    /// Gives the entry the lowest free number.
+    pub(super) fn insert(&mut self, entry: Entry) -> Result<u32, Errno> {
+        let index = match self.0.iter().position(Option::is_none) {
+            Some(index) => index,
+            None => {
+                self.0.push(None);
+                self.0.len() - 1
+            }
+        };
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(entry);
+        }
+        u32::try_from(index).map_err(|_| Errno::TOO_MANY_FILES)
+    }
+
+    /// Closes a descriptor.
+    pub(super) fn close(&mut self, number: u32) -> Result<(), Errno> {
+        self.0.get_mut(number as usize).and_then(Option::take).map(drop).ok_or(Errno::BAD_DESCRIPTOR)
+    }
+
+    /// Gives `from` the number `to`, which must be open and is closed.
+    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+        self.get(to)?;
+        self.get(from)?;
+        if from == to {
+            return Ok(());
+        }
+        let entry = self.0.get_mut(from as usize).and_then(Option::take);
+        if let Some(slot) = self.0.get_mut(to as usize) {
+            *slot = entry;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! WASI 0.1 (`wasi_snapshot_preview1`) on the file view.
+//!
+//! Every pointer of the guest is checked, nothing a guest passes can make a call fail but with an error number. Calls
+//! wait only on standard streams and in `poll_oneoff`. There are no sockets and no signals.
+
+mod clocks;
+mod descriptors;
+mod environment;
+mod errno;
+mod fd;
+mod link;
+mod memory;
+mod path;
+mod poll;
+mod streams;
+mod types;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{Caller, Extern, ModuleExport};
+
+use self::descriptors::Descriptors;
+use self::errno::Errno;
+use self::memory::GuestMemory;
+use crate::Stdio;
+use crate::files::{Descriptor, FileView};
+use crate::guest::Control;
+use crate::limiter::Limiter;
+use crate::start::Given;
+
+pub(crate) use self::link::linker;
+
+/// The module that programs import.
+const MODULE: &str = "wasi_snapshot_preview1";
+
+/// The variable by which some runtimes (Go's) learn the working folder.
+const WORKING_FOLDER: &str = "PWD";
+
+/// All functions of WASI 0.1.
+const FUNCTIONS: [&str; 46] = [
+    "args_get",
+    "args_sizes_get",
+    "clock_res_get",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_advise",
+    "fd_allocate",
+    "fd_close",
+    "fd_datasync",
+    "fd_fdstat_get",
+    "fd_fdstat_set_flags",
+    "fd_fdstat_set_rights",
+    "fd_filestat_get",
+    "fd_filestat_set_size",
+    "fd_filestat_set_times",
+    "fd_pread",
+    "fd_prestat_dir_name",
+    "fd_prestat_get",
+    "fd_pwrite",
+    "fd_read",
+    "fd_readdir",
+    "fd_renumber",
+    "fd_seek",
+    "fd_sync",
+    "fd_tell",
+    "fd_write",
+    "path_create_directory",
+    "path_filestat_get",
+    "path_filestat_set_times",
+    "path_link",
+    "path_open",
+    "path_readlink",
+    "path_remove_directory",
+    "path_rename",
+    "path_symlink",
+    "path_unlink_file",
+    "poll_oneoff",
+    "proc_exit",
+    "proc_raise",
+    "random_get",
+    "sched_yield",
+    "sock_accept",
+    "sock_recv",
+    "sock_send",
+    "sock_shutdown",
+];
+
+/// An import of this name can be linked.
+pub(crate) fn offers(module: &str, name: &str) -> bool {
+    module == MODULE && FUNCTIONS.contains(&name)
+}
+
+/// `proc_exit` was called; travels to the guest's task as an error.
+#[derive(Debug, thiserror::Error)]
+#[error("exit with status {0}")]
+pub(crate) struct ProcExit(pub(crate) u32);
+
+/// The host's side of one core module.
+pub(crate) struct Process {
+    pub(crate) control: Arc<Control>,
+    pub(crate) limiter: Limiter,
+    files: Arc<FileView>,
+    stdio: Stdio,
+    tty: bool,
+    args: Vec<String>,
+    /// As `NAME=value`.
+    environ: Vec<String>,
+    descriptors: Descriptors,
+    /// The zero of the monotonic clock.
+    started: Instant,
+    memory: Option<ModuleExport>,
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process")
+            .field("args", &self.args)
+            .field("descriptors", &self.descriptors)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// The process of a module that exports its memory as `memory`.
+    pub(crate) fn new(given: Given, memory: Option<ModuleExport>) -> Self {
+        let mut environ: Vec<_> = given.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if given.working.is_some() && !given.env.iter().any(|(name, _)| name == WORKING_FOLDER) {
+            environ.push(format!("{WORKING_FOLDER}={}", given.cwd));
+        }
+        Self {
+            descriptors: Descriptors::new(given.files.root(), given.working),
+            control: given.control,
+            limiter: given.limiter,
+            files: given.files,
+            stdio: given.stdio,
+            tty: given.tty,
+            args: given.args,
+            environ,
+            started: Instant::now(),
+            memory,
+        }
+    }
+
+    /// The folder and path that a path in the guest's memory means.
+    fn locate<'a>(
+        &'a self,
+        memory: &GuestMemory<'_>,
+        (fd, path, len): path::At,
+    ) -> Result<(&'a Descriptor, String), Errno> {
+        let path = memory.path(path, len)?;
+        Ok(self.descriptors.folder(fd)?.folder.locate(&self.files, path))
+    }
+}
+
+/// Runs `call` with the guest's memory.
+fn with_memory<R>(
+    caller: &mut Caller<'_, Process>,
+    call: impl FnOnce(&mut GuestMemory<'_>, &mut Process) -> R,
+) -> wasmtime::Result<R> {
+    let export = match caller.data().memory {
+        Some(export) => caller.get_module_export(&export),
+        None => caller.get_export("memory"),
+    };
+    let Some(Extern::Memory(memory)) = export else {
+        return Err(wasmtime::Error::msg("a WASI function was called by a module that exports no `memory`"));
+    };
+    let (bytes, process) = memory.data_and_store_mut(&mut *caller);
+    Ok(call(&mut GuestMemory::new(bytes), process))
+}

@@ -1,0 +1,232 @@
+//! [`Prepared`]: a loaded program, linked and ready to be instantiated.
+
+use std::sync::Arc;
+
+use sprat_program::{Code, Kind, ProgramError, Variant, Wasi};
+use wasmtime::component::{self, Component};
+use wasmtime::{Engine, InstancePre, Module, ModuleExport, Store};
+
+use crate::component::Host;
+use crate::start::Given;
+use crate::{Exit, ProgramSpec, SandboxError, SandboxOptions, ending, p1, p2, p3, run};
+
+/// The entry point of a core module.
+const START: &str = "_start";
+
+/// One engine with its linkers.
+pub(crate) struct Runtime {
+    engine: Engine,
+    core: wasmtime::Linker<p1::Process>,
+    components: component::Linker<Host>,
+    concurrent: bool,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+/// A failure of the engine that is no fault of the program.
+fn engine_failed(error: &wasmtime::Error) -> ProgramError {
+    ProgramError::Io { action: "set up the engine".into(), source: std::io::Error::other(format!("{error:#}")) }
+}
+
+impl Runtime {
+    pub(crate) fn new(variant: Variant, options: &SandboxOptions) -> Result<Self, ProgramError> {
+        let pools = sprat_program::EngineOptions { slots: options.slots, max_memory: options.max_memory };
+        let engine = sprat_program::engine(variant, pools)?;
+        let core = p1::linker(&engine).map_err(|error| engine_failed(&error))?;
+        let components = if variant.concurrent { p3::linker(&engine) } else { p2::linker(&engine) };
+        let components = components.map_err(|error| engine_failed(&error))?;
+        Ok(Self { engine, core, components, concurrent: variant.concurrent })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Links loaded code.
+    pub(crate) fn prepare(&self, code: &Code) -> Result<Prepared, ProgramError> {
+        match code {
+            Code::Module(module) => self.prepare_core(module),
+            Code::Component(component) => self.prepare_component(component),
+        }
+    }
+
+    fn prepare_core(&self, module: &Module) -> Result<Prepared, ProgramError> {
+        let pre = match self.core.instantiate_pre(module) {
+            Ok(pre) => pre,
+            Err(error) => return Err(link_error(module, &error)),
+        };
+        let start = module
+            .get_export_index(START)
+            .ok_or_else(|| ProgramError::Unsupported(format!("a command without the export `{START}`")))?;
+        Ok(Prepared::Core { pre, start, memory: module.get_export_index("memory") })
+    }
+
+    fn prepare_component(&self, component: &Component) -> Result<Prepared, ProgramError> {
+        let pre =
+            self.components.instantiate_pre(component).map_err(|error| component_link_error(component, &error))?;
+        let no_run = |error: wasmtime::Error| ProgramError::Unsupported(format!("{error:#}"));
+        if self.concurrent && exports_run_of(component, "0.3") {
+            Ok(Prepared::Concurrent(p3::CommandPre::new(pre).map_err(no_run)?))
+        } else {
+            Ok(Prepared::Component(p2::CommandPre::new(pre).map_err(no_run)?))
+        }
+    }
+}
+
+/// The component exports `wasi:cli/run` of this version.
+fn exports_run_of(component: &Component, version: &str) -> bool {
+    let exported = format!("wasi:cli/run@{version}");
+    component.component_type().exports(component.engine()).any(|(name, _)| name.starts_with(&exported))
+}
+
+/// What the linkers of components offer, without versions.
+const OFFERED: [&str; 7] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:http/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+
+/// Why a component can't be linked, likewise.
+fn component_link_error(component: &Component, error: &wasmtime::Error) -> ProgramError {
+    let missing: Vec<_> = component
+        .component_type()
+        .imports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
+        .collect();
+    if missing.is_empty() {
+        ProgramError::Unsupported(format!("{error:#}"))
+    } else {
+        ProgramError::MissingImports(missing)
+    }
+}
+
+/// Why a module can't be linked: what it imports and nobody offers, by name.
+fn link_error(module: &Module, error: &wasmtime::Error) -> ProgramError {
+    let missing: Vec<_> = module
+        .imports()
+        .filter(|import| !p1::offers(import.module(), import.name()))
+        .map(|import| format!("{}.{}", import.module(), import.name()))
+        .collect();
+    if missing.is_empty() {
+        ProgramError::Unsupported(format!("{error:#}"))
+    } else {
+        ProgramError::MissingImports(missing)
+    }
+}
+
+/// A program that can be instantiated at once.
+pub(crate) enum Prepared {
+    /// A core module.
+    Core {
+        /// Linked.
+        pre: InstancePre<p1::Process>,
+        /// Its entry point.
+        start: ModuleExport,
+        /// Its memory.
+        memory: Option<ModuleExport>,
+    },
+    /// A component that speaks WASI 0.2.
+    Component(p2::CommandPre<Host>),
+    /// A component that speaks WASI 0.3.
+    Concurrent(p3::CommandPre<Host>),
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Core { .. } => "Core",
+            Self::Component(_) => "Component",
+            Self::Concurrent(_) => "Concurrent",
+        })
+    }
+}
+
+impl Prepared {
+    /// Instantiates it and runs it to its end.
+    pub(crate) async fn run(&self, given: Given, interruptible: bool) -> Exit {
+        match self {
+            Self::Core { pre, start, memory } => run_core(pre, start, *memory, given, interruptible).await,
+            Self::Component(pre) => run_component(pre, given, interruptible).await,
+            Self::Concurrent(pre) => run_concurrent(pre, given, interruptible).await,
+        }
+    }
+}
+
+async fn run_core(
+    pre: &InstancePre<p1::Process>,
+    start: &ModuleExport,
+    memory: Option<ModuleExport>,
+    given: Given,
+    interruptible: bool,
+) -> Exit {
+    let mut store = run::store(pre.module().engine(), p1::Process::new(given, memory), interruptible);
+    store.limiter(|process| &mut process.limiter);
+    let instance = match pre.instantiate_async(&mut store).await {
+        Ok(instance) => instance,
+        Err(error) => return ending::of_instantiation(&error, &store.data().control),
+    };
+    let start = instance.get_module_export(&mut store, start).and_then(wasmtime::Extern::into_func);
+    let called = match start.map(|start| start.typed::<(), ()>(&store)) {
+        Some(Ok(start)) => start.call_async(&mut store, ()).await,
+        Some(Err(error)) => return Exit::Failed(format!("`{START}` cannot be called: {error:#}")),
+        None => return Exit::Failed(format!("`{START}` is not a function")),
+    };
+    match called {
+        Ok(()) => Exit::Code(0),
+        Err(error) => ending::of_error(&error, &store.data().control),
+    }
+}
+
+async fn run_component(pre: &p2::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
+    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
+    store.limiter(|host| &mut host.limiter);
+    let command = match pre.instantiate_async(&mut store).await {
+        Ok(command) => command,
+        Err(error) => return ending::of_instantiation(&error, &store.data().control),
+    };
+    let called = command.wasi_cli_run().call_run(&mut store).await;
+    component_exit(store, called).await
+}
+
+async fn run_concurrent(pre: &p3::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
+    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
+    store.limiter(|host| &mut host.limiter);
+    let command = match pre.instantiate_async(&mut store).await {
+        Ok(command) => command,
+        Err(error) => return ending::of_instantiation(&error, &store.data().control),
+    };
+    let called = store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await;
+    component_exit(store, called.flatten()).await
+}
+
+/// How `wasi:cli/run` ended, when all that the guest wrote is taken.
+async fn component_exit(store: Store<Host>, called: wasmtime::Result<Result<(), ()>>) -> Exit {
+    let host = store.data();
+    let (standard, control) = (Arc::clone(&host.standard), Arc::clone(&host.control));
+    drop(store);
+    standard.drain().await;
+    match called {
+        Ok(Ok(())) => Exit::Code(0),
+        Ok(Err(())) => Exit::Code(1),
+        Err(error) => ending::of_error(&error, &control),
+    }
+}
+
+/// Checks that a program is a command.
+pub(crate) fn check_command(program: &ProgramSpec) -> Result<(), SandboxError> {
+    let what = match (program.kind, program.wasi) {
+        (Kind::Command, _) => return Ok(()),
+        (Kind::HttpService, Wasi::P3) => {
+            "this program is an HTTP service (wasi:http/handler); serving it is not built yet"
+        }
+        (Kind::HttpService, _) => {
+            "this program is an HTTP service (wasi:http/incoming-handler); serving it is not built yet"
+        }
+        (Kind::Functions, _) => {
+            "this program exports only functions, it has no entry point (`_start` or `wasi:cli/run`)"
+        }
+    };
+    Err(SandboxError::NotACommand(format!("{what}: only commands can be run")))
+}

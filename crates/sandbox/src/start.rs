@@ -1,0 +1,75 @@
+//! [`Given`]: what a guest is given, made from its `Spec` before its code runs.
+
+use std::sync::Arc;
+
+use sprat_image::Tree;
+
+use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
+use crate::guest::Control;
+use crate::limiter::Limiter;
+use crate::working::Folder;
+use crate::{SandboxError, Spec, Stdio};
+
+/// What a guest is given.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) control: Arc<Control>,
+    pub(crate) limiter: Limiter,
+    pub(crate) files: Arc<FileView>,
+    pub(crate) stdio: Stdio,
+    pub(crate) tty: bool,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// Absolute path of the working folder.
+    pub(crate) cwd: String,
+    /// The working folder, unless it is the root.
+    pub(crate) working: Option<Folder>,
+}
+
+impl Given {
+    /// Sets up files, limits and working folder.
+    pub(crate) fn new(spec: Spec, stdio: Stdio, tree: Arc<Tree>, max_memory: u64) -> Result<Self, SandboxError> {
+        let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
+        let working = working_folder(&files, &spec.cwd)
+            .map_err(|errno| SandboxError::WorkingDir { path: spec.cwd.clone(), reason: errno.to_string() })?
+            .map(|folder| Folder::working(folder, spec.cwd.clone(), files.root()));
+        let control = Arc::new(Control::new(Arc::clone(&files)));
+        let limiter = Limiter::new(Arc::clone(&control), &spec.limits, max_memory);
+        let Spec { args, env, cwd, tty, .. } = spec;
+        Ok(Self { control, limiter, files, stdio, tty, args, env, cwd, working })
+    }
+}
+
+/// Opens the working folder, making it if it is missing. `None` for the root.
+fn working_folder(files: &FileView, cwd: &str) -> Result<Option<Descriptor>, Errno> {
+    if cwd.split('/').all(|part| part.is_empty() || part == ".") {
+        return Ok(None);
+    }
+    let open = || {
+        let create = Create { directory: true, ..Create::default() };
+        files.open(&files.root(), cwd, Follow::Yes, create, Access { read: true, write: false })
+    };
+    let opened = match open() {
+        Err(Errno::NoEntry) => {
+            make_folders(files, cwd)?;
+            open()
+        }
+        opened => opened,
+    };
+    opened.map(Some)
+}
+
+fn make_folders(files: &FileView, path: &str) -> Result<(), Errno> {
+    let root = files.root();
+    let mut made = String::new();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        made.push('/');
+        made.push_str(part);
+        match files.make_directory(&root, &made) {
+            Ok(()) => {}
+            Err(_) if files.stat_at(&root, &made, Follow::Yes).is_ok_and(|stat| stat.kind == Kind::Directory) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

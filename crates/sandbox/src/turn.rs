@@ -1,0 +1,160 @@
+//! [`take_turns`]: drives a guest's call and holds it to its limits of time.
+//!
+//! A turn on a CPU lasts until the guest waits for something or an epoch makes it yield. Between two turns requests to
+//! stop and to pause count, as do the wall clock and the CPU share. A guest without epoch checks has one turn until it
+//! waits; such a guest has a process of its own, which its owner can kill.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::Limits;
+use crate::guest::Control;
+use crate::ticker::Ticker;
+
+/// The period over which a CPU share is kept.
+const SHARE_PERIOD: Duration = Duration::from_millis(100);
+
+/// Why a call was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// A stop request with this exit status.
+    Stopped(u8),
+    /// The wall-clock limit.
+    TimedOut,
+}
+
+/// Runs `call` to its end, or until it is to be cut off; its caller drops it then.
+pub(crate) async fn take_turns<F: Future>(
+    call: F,
+    control: &Control,
+    ticker: &Arc<Ticker>,
+    limits: &TimeLimits,
+) -> Result<F::Output, Cut> {
+    let mut call = pin!(call);
+    let mut clock = limits.start().map(Box::new);
+    poll_fn(|cx| {
+        control.register(cx.waker());
+        if let Some(status) = control.stop_requested() {
+            return Poll::Ready(Err(Cut::Stopped(status)));
+        }
+        if let Some(clock) = clock.as_deref_mut() {
+            if clock.wall_clock_over(cx) {
+                return Poll::Ready(Err(Cut::TimedOut));
+            }
+            if !control.paused() && clock.share_used_up(cx) {
+                return Poll::Pending;
+            }
+        }
+        if control.paused() {
+            return Poll::Pending;
+        }
+        let (cpu_ns, polled) = turn(call.as_mut(), cx, control, ticker);
+        if let Some(clock) = clock.as_deref_mut() {
+            clock.used += Duration::from_nanos(cpu_ns);
+        }
+        polled.map(Ok)
+    })
+    .await
+}
+
+/// One turn: its CPU time in nanoseconds and its result.
+fn turn<F: Future>(
+    call: Pin<&mut F>,
+    cx: &mut Context<'_>,
+    control: &Control,
+    ticker: &Ticker,
+) -> (u64, Poll<F::Output>) {
+    let on_cpu = ticker.on_cpu();
+    control.enter_cpu();
+    let begin = thread_cpu_ns();
+    let polled = call.poll(cx);
+    let cpu_ns = thread_cpu_ns().saturating_sub(begin);
+    control.leave_cpu(cpu_ns);
+    drop(on_cpu);
+    (cpu_ns, polled)
+}
+
+fn thread_cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, ns) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(ns)
+}
+
+/// A guest's limits of time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimits {
+    wall_clock_ms: u64,
+    cpu_millis: u32,
+}
+
+impl TimeLimits {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { wall_clock_ms: limits.wall_clock_ms, cpu_millis: limits.cpu_millis }
+    }
+
+    /// The clocks that keep the limits; none for a guest without any.
+    fn start(self) -> Option<Clock> {
+        if self.wall_clock_ms == 0 && self.cpu_millis == 0 {
+            return None;
+        }
+        let now = Instant::now();
+        // A limit past what the clock can count is none.
+        let end =
+            (self.wall_clock_ms > 0).then(|| now.checked_add(Duration::from_millis(self.wall_clock_ms))).flatten();
+        let share = SHARE_PERIOD.saturating_mul(self.cpu_millis) / 1000;
+        Some(Clock {
+            end: end.map(|end| Box::pin(sleep_until(end))),
+            share: (self.cpu_millis > 0).then_some(share),
+            period_end: now + SHARE_PERIOD,
+            used: Duration::ZERO,
+            hold: None,
+        })
+    }
+}
+
+/// The clocks of one guest with limits of time.
+struct Clock {
+    end: Option<Pin<Box<Sleep>>>,
+    share: Option<Duration>,
+    period_end: Instant,
+    /// CPU time used in this period, and what earlier periods used too much.
+    used: Duration,
+    hold: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    fn wall_clock_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
+    }
+
+    /// The share of this period is used up; wakes when the next begins.
+    fn share_used_up(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(share) = self.share else { return false };
+        loop {
+            let now = Instant::now();
+            if now >= self.period_end {
+                // Periods in which it used nothing pay its debt too, but leave nothing over.
+                let periods = (now - self.period_end).as_nanos() / SHARE_PERIOD.as_nanos() + 1;
+                let periods = u32::try_from(periods).unwrap_or(u32::MAX);
+                self.used = self.used.saturating_sub(share.saturating_mul(periods));
+                self.period_end = now + SHARE_PERIOD;
+            }
+            if self.used < share {
+                self.hold = None;
+                return false;
+            }
+            let end = self.period_end;
+            let hold = self.hold.get_or_insert_with(|| Box::pin(sleep_until(end)));
+            if hold.as_mut().poll(cx).is_pending() {
+                return true;
+            }
+            self.hold = None;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Files as real programs see them.
+
+use sprat_program::Wasi;
+use sprat_sandbox::{Mount, MountSource, SandboxError, Stdio};
+
+use crate::rig::{BOTH, Collected, Rig};
+
+/// Splits a script into steps.
+fn script(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+#[tokio::test]
+async fn files_are_written_read_renamed_linked_and_removed() {
+    let rig = Rig::new();
+    for (wasi, folder) in [(Wasi::P1, "one"), (Wasi::P2, "two")] {
+        let text = "mkdir F ; write F/a hello ; append F/a -more ; read F/a ; size F/a ; overwrite F/a 1 EL ; read F/a ; \
+            truncate F/a 4 ; read F/a ; rename F/a F/b ; fails read F/a ; link F/b F/c ; list F ; read F/c ; rm F/b ; \
+            sync F/c ; kind F/c ; kind F ; fails rmdir F ; fails mkdir F ; fails rm F ; rm F/c ; rmdir F ; fails list F ; \
+            mkdir-all F/x/y ; list F/x ; fails read F";
+        let text = text.replace('F', &format!("/{folder}"));
+        let ran = rig.run(wasi, &script(&text)).await;
+        let expected = "hello-more 10 hELlo-more hELl NotFound b|c hELl file folder DirectoryNotEmpty AlreadyExists \
+            IsADirectory NotFound y IsADirectory";
+        let printed: Vec<_> = ran.printed().split_whitespace().collect();
+        assert_eq!(printed, script(expected), "{wasi:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_with_many_entries_is_listed_whole() {
+    let rig = Rig::new();
+    for (wasi, text) in BOTH.into_iter().zip(["mkdir /a ; fill /a 500 ; count /a", "mkdir /b ; fill /b 500 ; count /b"]) {
+        assert_eq!(rig.run(wasi, &script(text)).await.printed(), "500");
+    }
+}
+
+#[tokio::test]
+async fn what_a_guest_wrote_is_there_for_the_next() {
+    let rig = Rig::new();
+    rig.run(Wasi::P1, &["write", "/kept", "by-one"]).await.printed();
+    assert_eq!(rig.run(Wasi::P2, &["read", "/kept"]).await.printed(), "by-one");
+}
+
+#[tokio::test]
+async fn the_working_folder_is_made_and_relative_paths_begin_there() {
+    let rig = Rig::new();
+    for (wasi, folder) in [(Wasi::P1, "/work/one"), (Wasi::P2, "/work/two")] {
+        let text = format!(
+            "write x here ; read {folder}/x ; write {folder}/y there ; read y ; mkdir sub ; write sub/z deep ; \
+             read {folder}/sub/z ; list . ; list / ; mkdir-all {folder}/p/q ; list p ; read ../../work{}/x",
+            &folder[5..]
+        );
+        let mut spec = rig.spec(wasi, &script(&text)).await;
+        spec.cwd = folder.into();
+        let ran = rig.run_spec(spec).await;
+        let printed: Vec<_> = ran.printed().split_whitespace().collect();
+        assert_eq!(printed, ["here", "there", "deep", "sub|x|y", "work", "q", "here"], "{wasi:?}");
+        rig.run(wasi, &["rm", &format!("{folder}/x")]).await.printed();
+    }
+}
+
+#[tokio::test]
+async fn a_working_folder_that_is_a_file_is_refused() {
+    let rig = Rig::new();
+    rig.run(Wasi::P1, &["write", "/file", "x"]).await.printed();
+    for cwd in ["/file", "/file/sub"] {
+        let mut spec = rig.spec(Wasi::P1, &[]).await;
+        spec.cwd = cwd.into();
+        let stdio = Stdio { input: None, output: std::sync::Arc::new(Collected::default()) };
+        let error = rig.sandbox.start(spec, stdio).await.expect_err("refused");
+        assert!(matches!(error, SandboxError::WorkingDir { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn mounts_are_seen_and_read_only_ones_are_not_written() {
+    let rig = Rig::new();
+    let host = tempfile::TempDir::new().unwrap();
+    std::fs::write(host.path().join("data"), "of the host").unwrap();
+    for (wasi, name) in BOTH.into_iter().zip(["n1", "n2"]) {
+        let mount = |target: &str, read_only| Mount {
+            target: target.into(),
+            source: MountSource::Host(host.path().to_owned()),
+            read_only,
+        };
+        let text = format!("read /ro/data ; fails write /ro/new x ; write /rw/{name} new ; read /rw/{name}");
+        let mut spec = rig.spec(wasi, &script(&text)).await;
+        spec.files.mounts = vec![mount("/ro", true), mount("/rw", false)];
+        let ran = rig.run_spec(spec).await;
+        assert_eq!(ran.printed(), "of the host\nReadOnlyFilesystem\nnew");
+        assert_eq!(std::fs::read_to_string(host.path().join(name)).unwrap(), "new");
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_root_is_not_written() {
+    let rig = Rig::new();
+    for wasi in BOTH {
+        let mut spec = rig.spec(wasi, &script("fails write /x y ; fails mkdir /z ; list /")).await;
+        spec.files.read_only = true;
+        assert_eq!(rig.run_spec(spec).await.printed(), "ReadOnlyFilesystem\nReadOnlyFilesystem");
+    }
+    assert!(!rig.folder.path().join("upper").exists());
+}

@@ -1,0 +1,9 @@
+//! Real guests in a real sandbox: what a program is given, how it ends, and that it ends alone.
+
+mod concurrent;
+mod endings;
+mod files;
+mod limits;
+mod programs;
+mod rig;
+mod streams;

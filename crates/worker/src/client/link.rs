@@ -1,0 +1,226 @@
+//! [`Link`]: the connection behind a client.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sprat_sandbox::Usage;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ClientError, Event};
+use crate::frame::{self, Oversized};
+use crate::outbox::{Outbox, read_some};
+use crate::wire::{Answer, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, Welcome, code};
+use crate::{GuestId, journal};
+
+type Events = mpsc::UnboundedSender<(String, Event)>;
+
+/// The connection behind a client. Closed when dropped.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: PathBuf,
+    next: AtomicU64,
+    shared: Arc<Shared>,
+}
+
+/// What the task that reads shares with the callers.
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    outbox: Outbox,
+    welcome: OnceLock<Welcome>,
+    calls: Mutex<Calls>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    /// The worker is gone, or nobody uses the link any more.
+    closed: bool,
+    /// Nobody uses the link any more.
+    abandoned: bool,
+    waiting: HashMap<u64, oneshot::Sender<Result<Bytes, Refusal>>>,
+    /// Guests whose exit the owner knows; what else the journal has is told when the worker is gone.
+    known: HashSet<GuestId>,
+}
+
+impl Link {
+    pub(super) async fn connect(name: &str, socket: &Path, events: Events) -> Result<Arc<Self>, ClientError> {
+        let stream = connect(name, socket).await?;
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            outbox: Outbox::new(stream),
+            welcome: OnceLock::new(),
+            calls: Mutex::default(),
+        });
+        let link = Arc::new(Self { socket: socket.to_owned(), next: AtomicU64::new(1), shared: Arc::clone(&shared) });
+        tokio::spawn(read(shared, events, socket.to_owned()));
+        let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), owner: true };
+        let welcome: Welcome = link.request(Op::Hello, hello).await?;
+        // Set once, here.
+        let _ = link.shared.welcome.set(welcome);
+        Ok(link)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub(super) fn welcome(&self) -> &Welcome {
+        static NONE: Welcome = Welcome {
+            protocol: 0,
+            version: String::new(),
+            name: String::new(),
+            pid: 0,
+            warnings: Vec::new(),
+            journal: PathBuf::new(),
+        };
+        self.shared.welcome.get().unwrap_or(&NONE)
+    }
+
+    /// A guest is started under this id: an exit that is known is an older one's.
+    pub(super) fn will_exit_anew(&self, id: &str) {
+        self.shared.calls.lock().known.remove(id);
+    }
+
+    /// The owner was told of these exits.
+    pub(super) fn exits_known(&self, ids: impl Iterator<Item = GuestId>) {
+        self.shared.calls.lock().known.extend(ids);
+    }
+
+    pub(super) async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
+        let name = self.name();
+        let seq = self.next.fetch_add(1, Ordering::Relaxed);
+        let message = message(seq, op, body)?;
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut calls = self.shared.calls.lock();
+            if calls.closed {
+                return Err(ClientError::Gone(name.to_owned()));
+            }
+            calls.waiting.insert(seq, answer);
+        }
+        self.shared.outbox.send(&message, &[]);
+        // The reader drops all answers when the worker is gone.
+        let answer = answered.await.map_err(|_| ClientError::Gone(name.to_owned()))?;
+        let bytes = answer.map_err(|refusal| ClientError::refused(name, refusal))?;
+        parse_answer(&bytes)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut calls = self.shared.calls.lock();
+        calls.abandoned = true;
+        drop(calls);
+        self.shared.outbox.cut();
+    }
+}
+
+/// Connects to a worker's socket. What a worker that is gone left there is removed.
+pub(super) async fn connect(name: &str, socket: &Path) -> Result<UnixStream, ClientError> {
+    UnixStream::connect(socket).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            // It may be removed already.
+            let _ = fs_err::remove_file(socket);
+        }
+        ClientError::Gone(name.to_owned())
+    })
+}
+
+/// A request as it is sent.
+pub(super) fn message(seq: u64, op: Op, body: impl Serialize) -> Result<Vec<u8>, ClientError> {
+    frame::message(&Request { seq, op: op.name(), body }).map_err(|Oversized(bytes)| ClientError::Refused {
+        code: code::TOO_LARGE.to_owned(),
+        message: format!(
+            "the request {} has {bytes} bytes; a worker takes at most {}",
+            op.name(),
+            frame::MESSAGE_BYTES
+        ),
+    })
+}
+
+/// What a request was answered with.
+pub(super) fn parse_answer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+    let answer: Result<Answer<T>, _> = serde_json::from_slice(bytes);
+    answer.map(|answer| answer.ok).map_err(|error| ClientError::Refused {
+        code: code::PROTOCOL.to_owned(),
+        message: format!("the worker's answer can't be read: {error}; it may be of another version"),
+    })
+}
+
+/// Reads until the worker or the client is gone.
+async fn read(shared: Arc<Shared>, events: Events, socket: PathBuf) {
+    tokio::select! {
+        () = read_messages(&shared, &events) => {}
+        () = shared.outbox.run(|| ()) => {}
+    }
+    let (abandoned, known) = {
+        let mut calls = shared.calls.lock();
+        calls.closed = true;
+        calls.waiting.clear();
+        (calls.abandoned, std::mem::take(&mut calls.known))
+    };
+    if abandoned {
+        return;
+    }
+    if let Some(welcome) = shared.welcome.get() {
+        tell_recorded(&shared.name, &welcome.journal, &known, &events).await;
+    }
+    // What a killed worker could not remove; a new one has its own.
+    let _ = connect(&shared.name, &socket).await;
+    let _ = events.send((shared.name.clone(), Event::Gone));
+}
+
+async fn read_messages(shared: &Shared, events: &Events) {
+    let mut read = BytesMut::new();
+    loop {
+        match frame::next_message(&mut read) {
+            Ok(Some(message)) => shared.take(message, events),
+            Ok(None) => {
+                if !read_some(shared.outbox.stream(), &mut read).await {
+                    return;
+                }
+            }
+            Err(Oversized(_)) => return,
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, message: Bytes, events: &Events) {
+        // What can't be read is for a newer client; whoever waits for it learns that the answer never came.
+        let Ok(head) = serde_json::from_slice::<IncomingHead>(&message) else { return };
+        if let Some(Exited { id, exit, at_ns, usage }) = head.exited {
+            self.calls.lock().known.insert(id.clone());
+            // Nobody may listen any more.
+            let _ = events.send((self.name.clone(), Event::Exited { id, exit, at_ns, usage }));
+            return;
+        }
+        let Some(call) = self.calls.lock().waiting.remove(&head.seq) else { return };
+        // The caller may have given up.
+        let _ = call.send(head.err.map_or(Ok(message), Err));
+    }
+}
+
+/// Tells the exits that a worker recorded, and could not tell before it went.
+async fn tell_recorded(name: &str, path: &Path, known: &HashSet<GuestId>, events: &Events) {
+    let path = path.to_owned();
+    let recorded = tokio::task::spawn_blocking(move || journal::read(&path)).await.unwrap_or_default();
+    for (id, (exit, at_ns)) in recorded {
+        if !known.contains(&id) {
+            let event = Event::Exited { id, exit, at_ns, usage: Usage::default() };
+            let _ = events.send((name.to_owned(), event));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Landlock: the files that the process may reach, and no TCP.
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, RestrictionStatus,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+
+use super::Confinement;
+
+/// The newest version of landlock whose rights are known here.
+const KNOWN: ABI = ABI::V6;
+
+/// What every worker needs: terminals, nowhere, and what it knows of itself (page maps).
+const TERMINALS: [&str; 3] = ["/dev/ptmx", "/dev/pts", "/dev/null"];
+const SELF: &str = "/proc/self";
+
+/// Restricts the process to `confinement` and its key.
+pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<String>) {
+    match restrict(confinement, key, warnings) {
+        Ok(status) => match status.ruleset {
+            RulesetStatus::FullyEnforced => {}
+            RulesetStatus::PartiallyEnforced => {
+                warnings
+                    .push("landlock: this kernel has only a part of it; files are confined as far as it goes".into());
+            }
+            RulesetStatus::NotEnforced => {
+                warnings.push("landlock: this kernel has none; workers may open any file of their user".into());
+            }
+        },
+        Err(error) => warnings.push(format!("landlock: {error}; workers may open any file of their user")),
+    }
+}
+
+fn restrict(
+    confinement: &Confinement,
+    key: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<RestrictionStatus, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    // No devices, sockets or pipes can be made, no program run.
+    let write = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::MakeSym
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let mut rules = Vec::new();
+    let mut add = |paths: &[PathBuf], access: BitFlags<AccessFs>| {
+        for path in paths {
+            match PathFd::new(path) {
+                Ok(fd) => rules.push((fd, if path.is_dir() { access } else { access & file_rights() })),
+                Err(_) if path.starts_with("/dev") => {}
+                Err(error) => warnings.push(format!("landlock: {error}; it stays out of reach")),
+            }
+        }
+    };
+    add(&confinement.read, read);
+    add(&confinement.write, write);
+    add(&[key.to_owned(), SELF.into()], read);
+    add(&TERMINALS.map(PathBuf::from), device);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?
+        .create()?;
+    for (fd, access) in rules {
+        ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
+    }
+    ruleset.restrict_self()
+}
+
+/// The rights that a file can have.
+fn file_rights() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev
+}

@@ -1,0 +1,91 @@
+//! What a confined process can't do: this test program, started anew.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use crate::WorkerOptions;
+
+const MARK: &str = "SPRAT_TEST_CONFINED";
+
+/// Not a test: what the test below starts. Says what it could do, one word each.
+#[test]
+#[ignore = "the confined process of another test"]
+fn confined_process() {
+    let Some(json) = std::env::var_os(MARK) else { return };
+    let options: WorkerOptions = serde_json::from_str(json.to_str().unwrap()).unwrap();
+    let folder = options.confinement.write[0].clone();
+    let (tcp, port) = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    };
+    println!("\nwarnings {:?}", super::apply(&options));
+    let report = |what: &str, could: bool| println!("{what} {}", if could { "could" } else { "refused" });
+    report("read-passwd", std::fs::read("/etc/passwd").is_ok());
+    report("list-root", std::fs::read_dir("/").is_ok());
+    report("read-key", std::fs::read(&options.key).is_ok());
+    report("read-given", std::fs::read(options.confinement.read[0].join("file")).is_ok());
+    report("write-read-only", std::fs::write(options.confinement.read[0].join("file"), "x").is_ok());
+    report("write-given", std::fs::write(folder.join("new"), "x").is_ok());
+    report("rename-given", std::fs::rename(folder.join("new"), folder.join("newer")).is_ok());
+    report("exec", Command::new("/bin/true").spawn().is_ok());
+    report("exec-self", Command::new("/proc/self/exe").spawn().is_ok());
+    report("tcp-connect", TcpStream::connect(("127.0.0.1", port)).is_ok());
+    report("tcp-bind", TcpListener::bind("127.0.0.1:0").is_ok());
+    report("udp", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
+    report("unix-pair", UnixStream::pair().is_ok());
+    report(
+        "signal-parent",
+        rustix::process::getppid().is_some_and(|parent| rustix::process::test_kill_process(parent).is_ok()),
+    );
+    report("thread", std::thread::spawn(|| std::fs::read("/etc/passwd").is_ok()).join().is_ok_and(|read| !read));
+    report("terminal", rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).is_ok());
+    report("unshare", !unshare_is_refused());
+    drop(tcp);
+    assert_eq!(std::fs::read("/etc/passwd").map_err(|error| error.kind()), Err(ErrorKind::PermissionDenied));
+    std::process::exit(0);
+}
+
+/// Whether a call of seccomp's list is refused.
+fn unshare_is_refused() -> bool {
+    #[expect(unsafe_code, reason = "there is no safe call that takes these flags")]
+    // SAFETY: the call takes no pointer; at worst this process, which ends soon, has its own mounts.
+    let result = unsafe { libc::syscall(libc::SYS_unshare, libc::CLONE_NEWNS) };
+    result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
+#[test]
+fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (read, write) = (dir.path().join("read"), dir.path().join("write"));
+    std::fs::create_dir(&read).unwrap();
+    std::fs::create_dir(&write).unwrap();
+    std::fs::write(read.join("file"), "text").unwrap();
+    let mut options = crate::fake::options(dir.path());
+    std::fs::write(&options.key, "key").unwrap();
+    options.confinement.read = vec![read];
+    options.confinement.write = vec![write];
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "confine::tests::confined_process", "--ignored", "--nocapture"])
+        .env(MARK, serde_json::to_string(&options).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let report: std::collections::BTreeMap<&str, &str> = said.lines().filter_map(|line| line.split_once(' ')).collect();
+    let landlock = !report["warnings"].contains("landlock: this kernel has none");
+    for what in ["exec", "exec-self", "tcp-connect", "tcp-bind", "udp", "unshare"] {
+        assert_eq!(report[what], "refused", "{what}\n{said}");
+    }
+    for what in ["read-key", "read-given", "write-given", "rename-given", "unix-pair"] {
+        assert_eq!(report[what], "could", "{what}\n{said}");
+    }
+    if landlock {
+        for what in ["read-passwd", "list-root", "write-read-only", "signal-parent"] {
+            assert_eq!(report[what], "refused", "{what}\n{said}");
+        }
+        assert_eq!(report["thread"], "could", "a new thread is confined too\n{said}");
+    }
+}

@@ -1,0 +1,236 @@
+//! What requests do with guests, and what follows their end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sprat_sandbox::{Exit, SandboxError, Stdio, Stop};
+
+use super::Server;
+use crate::StartRequest;
+use crate::entry::{Ended, Entry, Live};
+use crate::host::{Host, Running};
+use crate::input::InputMode;
+use crate::log::LogWriter;
+use crate::terminal::Terminal;
+use crate::wire::{Exited, ID_BYTES, Refusal, ResizeRequest, TRAP_BYTES, code};
+
+/// How long a terminal may take to give what the guest wrote last.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// A guest that was started and is not watched yet.
+pub(super) struct Started<H: Host> {
+    entry: Arc<Entry<H::Guest>>,
+    wall_clock: Option<Duration>,
+}
+
+impl<H: Host> Server<H> {
+    /// Starts a guest; the caller must [`Self::watch`] it.
+    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<Started<H>, Refusal> {
+        let StartRequest { id, spec, log, open_stdin, stdin_once, size } = request;
+        check_id(&id)?;
+        if self.is_ending() {
+            return Err(Refusal::new(code::ENDING, "this worker is ending; start the guest on another one"));
+        }
+        let entry = self.table.claim(&id, |streams| {
+            let terminal = if spec.tty { Some(open_terminal(size)?) } else { None };
+            let live = Live { streams, terminal };
+            Ok(Entry::starting(id.clone(), now_ns(), live))
+        })?;
+        let live = entry.live().map_err(|Ended| gone(&id))?;
+        let log = log.map(|options| LogWriter::new(options, Arc::clone(&self.open_logs)));
+        live.streams.configure(log, input_mode(open_stdin, stdin_once, spec.tty));
+        let stdio = self.connect(&entry, &live, open_stdin);
+        let wall_clock = Some(spec.limits.wall_clock_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+        self.activity.enter();
+        match self.host.start(spec, stdio).await {
+            Ok(guest) => {
+                entry.started(guest);
+                Ok(Started { entry, wall_clock })
+            }
+            Err(error) => {
+                self.table.release(&id);
+                if let Some(terminal) = &live.terminal {
+                    terminal.hang_up();
+                }
+                live.streams.finish();
+                self.activity.leave();
+                Err(refusal(&error))
+            }
+        }
+    }
+
+    /// Joins a guest's streams, through its terminal if it has one.
+    fn connect(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, live: &Live, open_stdin: bool) -> Stdio {
+        let Some(terminal) = &live.terminal else {
+            let input = open_stdin.then(|| Arc::clone(&live.streams) as Arc<dyn sprat_sandbox::Input>);
+            return Stdio { input, output: Arc::clone(&live.streams) as Arc<dyn sprat_sandbox::Output> };
+        };
+        let (server, entry) = (Arc::downgrade(self), Arc::downgrade(entry));
+        let (carrier, streams) = (Arc::clone(terminal), Arc::clone(&live.streams));
+        tokio::spawn(async move {
+            let stop = |why| {
+                if let (Some(server), Some(entry)) = (server.upgrade(), entry.upgrade()) {
+                    server.stop_entry(&entry, why);
+                }
+            };
+            carrier.run(&streams, stop).await;
+            // The end of the terminal is the end of the streams; the exit waits for it.
+            streams.finish();
+        });
+        Stdio { input: Some(Arc::clone(terminal) as _), output: Arc::clone(terminal) as _ }
+    }
+
+    /// Sees a guest to its end, in a task of its own.
+    pub(super) fn watch(self: &Arc<Self>, started: Started<H>) {
+        let (server, Started { entry, wall_clock }) = (Arc::clone(self), started);
+        if let Some(limit) = wall_clock
+            && !self.options.shared
+        {
+            self.watch_clock(&entry, limit);
+        }
+        tokio::spawn(async move {
+            if let Some(guest) = entry.guest() {
+                let exit = guest.wait().await;
+                drop(guest);
+                server.guest_ended(&entry, exit).await;
+            }
+        });
+    }
+
+    /// Ends a guest that can't be interrupted at its time limit: the sandbox has no way to.
+    fn watch_clock(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, limit: Duration) {
+        let (server, entry) = (Arc::clone(self), Arc::downgrade(entry));
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            if let Some(entry) = entry.upgrade() {
+                server.end_with_guest(&entry, Exit::TimedOut).await;
+            }
+        });
+    }
+
+    /// Completes the log, records the exit, and only then tells the owner.
+    pub(super) async fn guest_ended(&self, entry: &Entry<H::Guest>, exit: Exit) {
+        if let Ok(live) = entry.live() {
+            finish_streams(&live).await;
+        }
+        let (exit, at_ns) = (bounded(exit), now_ns());
+        let record = |exit: &Exit| {
+            if let Err(error) = self.journal.lock().exited(&entry.id, exit, at_ns) {
+                tracing::error!(%error, guest = entry.id, "cannot record an exit");
+            }
+        };
+        if let Some(usage) = entry.ended(exit.clone(), at_ns, record) {
+            self.announce(Exited { id: entry.id.clone(), exit, at_ns, usage });
+            self.activity.leave();
+        }
+    }
+
+    pub(super) fn stop(self: &Arc<Self>, id: &str, why: Stop) -> Result<(), Refusal> {
+        let entry = self.table.get(id)?;
+        self.stop_entry(&entry, why);
+        Ok(())
+    }
+
+    /// Asks a guest to end. One that can't be interrupted takes the process with it.
+    fn stop_entry(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, why: Stop) {
+        if entry.stop(why) == Err(Ended) || self.options.shared {
+            return;
+        }
+        let (server, entry) = (Arc::clone(self), Arc::clone(entry));
+        tokio::spawn(async move { server.end_with_guest(&entry, signalled(why)).await });
+    }
+
+    pub(super) fn pause(&self, id: &str, paused: bool) -> Result<(), Refusal> {
+        self.table.get(id)?.pause(paused).map_err(|Ended| gone(id))
+    }
+
+    pub(super) fn resize(&self, request: &ResizeRequest) -> Result<(), Refusal> {
+        let live = self.table.get(&request.id)?.live().map_err(|Ended| gone(&request.id))?;
+        let Some(terminal) = live.terminal else {
+            return Err(Refusal::new(code::NO_TERMINAL, format!("guest {} has no terminal", request.id)));
+        };
+        terminal
+            .resize(request.columns, request.rows)
+            .map_err(|error| Refusal::new(code::TERMINAL, format!("cannot resize the terminal: {error}")))
+    }
+
+    pub(super) fn forget(&self, id: &str) -> Result<(), Refusal> {
+        if self.table.forget(id)?
+            && let Err(error) = self.journal.lock().forgotten(id)
+        {
+            tracing::error!(%error, guest = id, "cannot record that an exit is forgotten");
+        }
+        Ok(())
+    }
+}
+
+/// Completes the log and lets the attachments end.
+async fn finish_streams(live: &Live) {
+    if let Some(terminal) = &live.terminal {
+        live.streams.drain();
+        terminal.hang_up();
+        // Past that the terminal is stuck, and what it holds is lost.
+        let _ = tokio::time::timeout(DRAIN, live.streams.finished()).await;
+    }
+    live.streams.finish();
+}
+
+/// The exit of a guest that a request ended.
+pub(super) const fn signalled(why: Stop) -> Exit {
+    Exit::Signalled(match why {
+        Stop::Kill => 137,
+        Stop::Terminate => 143,
+        Stop::Interrupt => 130,
+    })
+}
+
+fn bounded(mut exit: Exit) -> Exit {
+    if let Exit::Trap(text) | Exit::OutOfMemory(text) | Exit::Failed(text) = &mut exit {
+        text.truncate(text.floor_char_boundary(TRAP_BYTES));
+    }
+    exit
+}
+
+const fn input_mode(open: bool, once: bool, tty: bool) -> InputMode {
+    match (open, once) {
+        (false, _) => InputMode::Closed,
+        // A terminal's input ends with ^D, not with an attachment.
+        (true, true) if !tty => InputMode::Once,
+        (true, _) => InputMode::Open,
+    }
+}
+
+fn open_terminal(size: Option<(u16, u16)>) -> Result<Arc<Terminal>, Refusal> {
+    Terminal::open(size)
+        .map(Arc::new)
+        .map_err(|error| Refusal::new(code::TERMINAL, format!("cannot open a pseudo-terminal: {error}")))
+}
+
+pub(super) fn check_id(id: &str) -> Result<(), Refusal> {
+    if id.is_empty() || id.len() > ID_BYTES {
+        let message = format!("a guest's id has 1 to {ID_BYTES} bytes, not {}", id.len());
+        return Err(Refusal::new(code::INVALID_ID, message));
+    }
+    Ok(())
+}
+
+fn gone(id: &str) -> Refusal {
+    Refusal::new(code::ENDED, format!("guest {id} has ended"))
+}
+
+fn refusal(error: &SandboxError) -> Refusal {
+    let code = match error {
+        SandboxError::Full(_) => code::FULL,
+        SandboxError::Program(_) => code::PROGRAM,
+        SandboxError::Mount { .. } => code::MOUNT,
+        SandboxError::WorkingDir { .. } => code::WORKING_DIR,
+        SandboxError::Tree(_) => code::TREE,
+        SandboxError::NotACommand(_) => code::NOT_A_COMMAND,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn now_ns() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,34 @@
+//! Tests of the whole: the real daemon, workers and command line, and real clients.
+
+mod daemon_kills;
+mod docker_cli;
+mod examples;
+mod hostile;
+mod life_cycle;
+mod registry;
+mod sources;
+
+use std::path::PathBuf;
+
+use sprat_tests::Installation;
+
+/// Builds an image of a program in the text format.
+#[track_caller]
+fn image(installation: &Installation, name: &str, body: &str) {
+    let path = text_file(installation, name, &sprat_tests::wat(body));
+    installation.sprat(&["build", "-q", "-t", name, path.to_str().expect("UTF-8")]).ok();
+}
+
+/// Writes a program in the text format to a file.
+fn text_file(installation: &Installation, name: &str, text: &str) -> PathBuf {
+    let path = installation.path(&format!("{name}.wat"));
+    std::fs::write(&path, text).expect("the folder is ours");
+    path
+}
+
+/// A body that prints `ok`.
+const OK: &str = "(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))";
+
+/// A body that waits for standard input, for ever if it stays open.
+const WAIT: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 16)) \
+                    (drop (call $read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 32)))";

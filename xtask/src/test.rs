@@ -1,0 +1,38 @@
+//! `cargo xtask test`: everything that has to hold before a change lands.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::{setup, tidy};
+
+/// House rules, formatting, lints and all tests; with a filter only the tests that match it.
+pub(crate) fn run(filter: &[&str]) -> Result<()> {
+    if filter.is_empty() {
+        tidy::run()?;
+        crate::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+        crate::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    }
+    tests(filter)
+}
+
+fn tests(filter: &[&str]) -> Result<()> {
+    let tools = setup::run_quietly()?;
+    // The tests of the whole drive the program as a user would: it has to be there before them.
+    crate::run(&mut cargo(&["build", "--package", "sprat-cli"]))?;
+    let nextest =
+        Command::new("cargo").args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let mut command = Command::new("cargo");
+    if nextest.is_ok_and(|status| status.success()) {
+        command.args(["nextest", "run", "--workspace", "--no-tests=fail"]).args(filter);
+    } else {
+        command.args(["test", "--workspace"]).args(filter);
+    }
+    crate::run(command.env("PYTHON", &tools.python))
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(args);
+    command
+}

@@ -1,0 +1,110 @@
+//! `cargo xtask tidy`: the house rules that a machine can check.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::root;
+
+/// Which room may use which: a new edge is a decision, made here.
+const EDGES: [(&str, &[&str]); 9] = [
+    ("context", &[]),
+    ("docker-api", &[]),
+    ("image", &["context"]),
+    ("program", &[]),
+    ("sandbox", &["image", "program"]),
+    ("worker", &["program", "sandbox"]),
+    ("engine", &["image", "program", "sandbox", "worker"]),
+    ("daemon", &["docker-api", "engine"]),
+    // `context` packs what `build` sends; the others are the roles that the binary's `main` starts.
+    ("cli", &["context", "daemon", "docker-api", "program", "worker"]),
+];
+
+/// What a room must not depend on, whatever else changes.
+const NEVER: [(&str, &[&str]); 6] = [
+    ("image", &["wasmtime", "axum", "rusqlite"]),
+    ("program", &["wasmtime-wasi", "axum", "hyper"]),
+    ("worker", &["oci-client", "axum", "bollard-stubs", "rusqlite"]),
+    ("engine", &["axum", "hyper", "bollard-stubs", "clap"]),
+    ("daemon", &["wasmtime", "rusqlite"]),
+    ("cli", &["wasmtime", "rusqlite", "sprat-image", "sprat-sandbox", "sprat-engine"]),
+];
+
+/// Lines of the longest file allowed.
+const LONGEST: usize = 800;
+
+/// Checks all rules and names every breach.
+pub(crate) fn run() -> Result<()> {
+    let mut breaches = Vec::new();
+    for (room, allowed) in EDGES {
+        edges(room, allowed, &mut breaches)?;
+    }
+    for path in sources()? {
+        file(&path, &mut breaches)?;
+    }
+    if breaches.is_empty() {
+        return Ok(());
+    }
+    bail!("house rules are broken:\n  {}", breaches.join("\n  "))
+}
+
+fn edges(room: &str, allowed: &[&str], breaches: &mut Vec<String>) -> Result<()> {
+    let path = root().join("crates").join(room).join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("room {room} has no Cargo.toml"))?;
+    let used: BTreeSet<&str> = dependencies(&text).collect();
+    for name in used.iter().filter_map(|name| name.strip_prefix("sprat-")) {
+        if !allowed.contains(&name) {
+            breaches.push(format!("{room} uses {name}: not among the allowed edges (xtask/src/tidy.rs)"));
+        }
+    }
+    let never = NEVER.iter().filter(|(of, _)| *of == room).flat_map(|(_, names)| names.iter());
+    for name in never.filter(|name| used.contains(**name)) {
+        breaches.push(format!("{room} depends on {name}, which may never be there"));
+    }
+    Ok(())
+}
+
+/// Names in `[dependencies]`.
+fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let section = section.split("\n[").next().unwrap_or_default();
+    section.lines().filter_map(|line| line.split(['.', '=', ' ']).next()).filter(|name| !name.is_empty())
+}
+
+fn file(path: &Path, breaches: &mut Vec<String>) -> Result<()> {
+    let text = std::fs::read_to_string(root().join(path))?;
+    let mut breach = |what: String| breaches.push(format!("{}: {what}", path.display()));
+    let lines = text.lines().count();
+    if lines > LONGEST {
+        breach(format!("{lines} lines, more than {LONGEST}: has it more than one reason to change?"));
+    }
+    if !text.starts_with("//!")
+        && !path.components().any(|c| ["tests", "tests.rs", "benches"].iter().any(|n| c.as_os_str() == *n))
+    {
+        breach("no module documentation".into());
+    }
+    // Split, so that this file does not find itself.
+    for word in [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("to", "do!("), concat!("unim", "plemented!(")] {
+        if text.contains(word) {
+            breach(format!("{word:?} is left"));
+        }
+    }
+    let name = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if ["utils", "util", "common", "helpers", "manager", "misc"].contains(&name.as_str()) {
+        breach("a file is named after what it does".into());
+    }
+    Ok(())
+}
+
+/// Rust files under version control or about to be.
+fn sources() -> Result<Vec<PathBuf>> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"])
+        .current_dir(root())
+        .output()
+        .context("cannot run git")?;
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.lines().map(PathBuf::from).filter(|path| root().join(path).is_file()).collect())
+}
