@@ -71,8 +71,13 @@ impl Rig {
                 Code::Component(wasmtime::component::Component::new(&engine, wasm).expect("compiles"))
             }
         };
-        let spec =
-            ProgramSpec { code: PathBuf::from(format!("{name}-{wasi:?}")), variant, encoding, kind: Kind::Command, wasi };
+        let spec = ProgramSpec {
+            code: PathBuf::from(format!("{name}-{wasi:?}")),
+            variant,
+            encoding,
+            kind: Kind::Command,
+            wasi,
+        };
         self.sandbox.insert(&spec, code).await?;
         Ok(spec)
     }
@@ -238,9 +243,13 @@ impl Fed {
 impl Input for Fed {
     fn read(&self, max: usize) -> InputChunk {
         let mut feed = self.0.lock();
+        let feed = &mut *feed;
         match feed.chunks.front_mut() {
             Some(chunk) => {
-                let bytes = chunk.split_to(max.min(chunk.len()));
+                let bytes = {
+                    let len = max.min(chunk.len());
+                    chunk.split_to(len)
+                };
                 if chunk.is_empty() {
                     feed.chunks.pop_front();
                 }
