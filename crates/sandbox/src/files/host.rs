@@ -60,16 +60,21 @@ impl From<rustix::fs::Stat> for HostStat {
         Self {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
             inode: stat.st_ino,
-            links: stat.st_nlink as u64,
+            links: wide(stat.st_nlink),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
-            accessed_ns: ns(stat.st_atime, stat.st_atime_nsec as u64),
-            modified_ns: ns(stat.st_mtime, stat.st_mtime_nsec as u64),
-            changed_ns: ns(stat.st_ctime, stat.st_ctime_nsec as u64),
+            accessed_ns: ns(stat.st_atime, wide(stat.st_atime_nsec)),
+            modified_ns: ns(stat.st_mtime, wide(stat.st_mtime_nsec)),
+            changed_ns: ns(stat.st_ctime, wide(stat.st_ctime_nsec)),
         }
     }
+}
+
+/// The width of these fields differs between machines.
+fn wide(number: impl TryInto<u64>) -> u64 {
+    number.try_into().unwrap_or(0)
 }
 
 /// An entry of a folder of the host. Names may be any bytes.

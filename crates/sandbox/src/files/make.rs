@@ -102,9 +102,6 @@ impl Namespace<'_> {
     ) -> Result<()> {
         let mut source = self.resolve(from, path, follow.into())?;
         let entry = source.present(&self.view.tree)?.clone();
-        if entry.kind(&self.view.tree) == Kind::Directory {
-            return Err(Errno::NotPermitted);
-        }
         let mut target = self.vacant(to, new)?;
         if target.slash {
             return Err(Errno::NoEntry);
@@ -112,6 +109,9 @@ impl Namespace<'_> {
         let mounted = matches!(entry, Entry::HostFile { .. } | Entry::Device(_));
         if mounted || source.parent.mount != target.parent.mount {
             return Err(Errno::CrossDevice);
+        }
+        if entry.kind(&self.view.tree) == Kind::Directory {
+            return Err(Errno::NotPermitted);
         }
         self.may_make(&target.parent, &target.name)?;
         self.copy_up(&mut source.parent, &source.name, &entry, true)?;

@@ -34,13 +34,14 @@ impl Namespace<'_> {
             return Err(Errno::Invalid);
         }
         let exclusive = create.create && create.exclusive;
-        let mut found = self.resolve(base, path, if exclusive { Last::Name } else { follow.into() })?;
+        let last = if exclusive || (create.create && path.ends_with('/')) { Last::Name } else { follow.into() };
+        let mut found = self.resolve(base, path, last)?;
+        if create.create && found.slash && !found.name.is_empty() {
+            return Err(Errno::IsDirectory);
+        }
         let Some(entry) = found.entry else {
             if !create.create {
                 return Err(Errno::NoEntry);
-            }
-            if found.slash {
-                return Err(Errno::IsDirectory);
             }
             let file = self.create_file(&mut found.parent, &found.name)?;
             return Ok(Descriptor::of_file(file, access, None, place));

@@ -80,9 +80,10 @@ impl OpenFile {
     }
 
     pub(super) fn read(&self, view: &Inner, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        if offset > MAX_FILE_BYTES {
-            return Ok(0);
-        }
+        // No byte lies at the largest offset; the kernel refuses reads that reach past it.
+        let room = usize::try_from(MAX_FILE_BYTES.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = room.min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..length).filter(|_| room > 0) else { return Ok(0) };
         match &*self.backing.read() {
             Backing::Lower(node) => Ok(view.tree.read_at(*node, buffer, offset)?),
             Backing::Provided(number) => Ok(view.read_provided(*number, buffer, offset)),
@@ -94,6 +95,9 @@ impl OpenFile {
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> Result<usize> {
         let bytes = cut_to_largest(bytes, offset)?;
+        if bytes.is_empty() {
+            return Ok(0);
+        }
         match &*self.backing.read() {
             Backing::Lower(_) | Backing::Provided(_) => Err(Errno::BadDescriptor),
             Backing::Upper(file) => self.write_counted(file, bytes, Some(offset)),

@@ -9,7 +9,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags, XattrFlags};
-use sprat_image::NodeId;
+use sprat_image::{NodeId, Tree};
 
 use super::errno::{Errno, Result};
 use super::host::{self, HostStat};
@@ -163,6 +163,8 @@ impl Namespace<'_> {
 
     fn folder_owner(&self, folder: &Spot) -> Result<Owner> {
         Ok(match &folder.form {
+            // The upper folder itself is the worker's; the root has the image's owner.
+            Form::Union { .. } if folder.path.is_empty() => self.view.lower_owner(Tree::ROOT),
             Form::Union { upper: Some(upper), .. } => {
                 recorded_owner(host::reopen_folder(upper.as_fd())?.as_fd(), &self.view.user)?
             }
