@@ -1,6 +1,7 @@
 //! Real guests in a real sandbox: what a program is given, how it ends, and that it ends alone.
 
 mod concurrent;
+mod density;
 mod endings;
 mod files;
 mod limits;
