@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
 use sprat_image::{
-    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, archive,
 };
 
 use crate::core::{Core, blocking};
@@ -211,7 +211,9 @@ impl Core {
         }
         crate::changes::apply(&mut config, &request.changes)?;
         let mut layers = record.facts.data.diff_ids.clone();
-        layers.push(self.layer_of(record)?);
+        let _hold = self.images.hold_new_layers();
+        let owner = sprat_image::layer::Owner { uid: settled.ids.uid, gid: settled.ids.gid };
+        layers.push(self.images.add_upper(&self.upper(record.id), &*record.facts.tree()?, owner)?);
         let mut history = image.history.clone();
         history.push(HistoryEntry {
             created: Some(jiff::Timestamp::now()),
@@ -223,27 +225,6 @@ impl Core {
         let tags: Vec<Reference> = request.tag.iter().cloned().collect();
         Ok(self.images.create(&config, &layers, &history, &tags)?.id.clone())
     }
-
-    /// A layer of what a container wrote.
-    fn layer_of(&self, record: &crate::record::Record) -> Result<Digest, EngineError> {
-        use std::io::{Seek as _, Write as _};
-        let mut tar = tempfile_in(&self.config.root)?;
-        let owner = sprat_image::layer::Owner { uid: record.settled.ids.uid, gid: record.settled.ids.gid };
-        sprat_image::layer::from_upper(&self.upper(record.id), &*record.facts.tree()?, owner, &mut tar).map_err(
-            |error| StoreError::Invalid { what: "files of the container".to_owned(), reason: error.to_string() },
-        )?;
-        tar.flush().and_then(|()| tar.rewind()).map_err(EngineError::io("write the container's layer"))?;
-        Ok(self.images.add_layer(&mut std::io::BufReader::new(tar))?)
-    }
-}
-
-/// A file without a name.
-fn tempfile_in(root: &std::path::Path) -> Result<std::fs::File, EngineError> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    rustix::fs::open(root, flags, Mode::RUSR | Mode::WUSR)
-        .map(std::fs::File::from)
-        .map_err(|error| EngineError::Io { action: "make a temporary file".to_owned(), source: error.into() })
 }
 
 fn open(path: &std::path::Path) -> Result<std::fs::File, EngineError> {
