@@ -38,6 +38,8 @@ pub struct DaemonConfig {
     pub insecure_registries: Vec<String>,
     /// PEM files with further root certificates for registries.
     pub registry_certificates: Vec<PathBuf>,
+    /// Called once, when requests are answered.
+    pub on_ready: Option<fn()>,
 }
 
 impl DaemonConfig {

@@ -71,6 +71,9 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         tasks.spawn(accept::all(listener, handler, ending.clone(), tasks.clone()));
     }
     announce(&config);
+    if let Some(on_ready) = config.on_ready {
+        on_ready();
+    }
 
     let why = signals.wait(ends).await;
     tracing::info!(?why, "ending");
