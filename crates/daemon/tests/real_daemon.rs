@@ -75,15 +75,15 @@ fn an_attached_client_sees_all_output_and_waiting_ends_with_the_removal() {
 fn a_running_container_is_stopped_and_a_stopped_one_is_not_modified() {
     let daemon = Daemon::start();
     daemon.import("spin", SPIN);
-    daemon.json("POST", "/containers/create?name=s", r#"{"Image":"spin"}"#, 201);
-    assert_eq!(daemon.call("POST", "/containers/s/start", "").0, 204);
-    assert_eq!(daemon.call("POST", "/containers/s/start", "").0, 304);
-    let stats = daemon.json("GET", "/containers/s/stats?stream=0&one-shot=1", "", 200);
+    daemon.json("POST", "/containers/create?name=spin", r#"{"Image":"spin"}"#, 201);
+    assert_eq!(daemon.call("POST", "/containers/spin/start", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/start", "").0, 304);
+    let stats = daemon.json("GET", "/containers/spin/stats?stream=0&one-shot=1", "", 200);
     assert_eq!(stats["pids_stats"]["current"], 1);
-    assert_eq!(daemon.call("DELETE", "/containers/s", "").0, 409);
-    assert_eq!(daemon.call("POST", "/containers/s/stop?t=1", "").0, 204);
-    assert_eq!(daemon.call("POST", "/containers/s/stop", "").0, 304);
-    assert_eq!(daemon.json("GET", "/containers/s/json", "", 200)["State"]["ExitCode"], 143);
+    assert_eq!(daemon.call("DELETE", "/containers/spin", "").0, 409);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?t=1", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop", "").0, 304);
+    assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 143);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn users_errors_have_their_status_and_never_harm_the_daemon() {
         ("GET", "/containers/json?filters=%7B%22nope%22%3A%5B%22x%22%5D%7D", "", 400),
         ("POST", "/containers/none/kill?signal=KILL", "", 404),
         ("GET", "/images/a/b/c/json", "", 404),
-        ("GET", "/images/UPPER/json", "", 404),
+        ("GET", "/images/UPPER/json", "", 400),
         ("POST", "/images/hello/tag?repo=Bad%20Name", "", 400),
         ("POST", "/images/load", "this is no tar", 400),
         ("POST", "/build?t=x", "this is no tar", 400),
@@ -127,8 +127,8 @@ fn users_errors_have_their_status_and_never_harm_the_daemon() {
 fn a_program_that_is_not_there_is_told_with_the_words_the_docker_cli_looks_for() {
     let daemon = Daemon::start();
     daemon.import("hello", HELLO);
-    daemon.json("POST", "/containers/create?name=x", r#"{"Image":"hello","Cmd":["/nope.wasm"],"Entrypoint":[]}"#, 201);
-    let (status, text) = daemon.call("POST", "/containers/x/start", "");
+    daemon.json("POST", "/containers/create?name=xx", r#"{"Image":"hello","Cmd":["/nope.wasm"],"Entrypoint":[]}"#, 201);
+    let (status, text) = daemon.call("POST", "/containers/xx/start", "");
     assert_eq!(status, 400, "{text}");
     assert!(text.contains("executable file not found"), "{text}");
 }
