@@ -1,6 +1,6 @@
 //! The real daemon with real workers behind a real socket: this test program, started anew for each role.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what goes wrong here fails a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
 mod support;
 
@@ -142,6 +142,12 @@ fn docker_itself_runs_a_container() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n", "{output:?}");
     let output = daemon.docker(&docker, &["run", "--rm", "--entrypoint", "/nope.wasm", "hello"]);
     assert_eq!(output.status.code(), Some(127), "{output:?}");
+    let output = daemon.docker(&docker, &["create", "--name", "kept", "hello"]);
+    assert!(output.status.success(), "{output:?}");
+    for args in [["logs", "kept"], ["inspect", "kept"], ["inspect", "hello"]] {
+        let output = daemon.docker(&docker, &args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
     let output = daemon.docker(&docker, &["run", "--rm", "--privileged", "hello"]);
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     for command in [["version", ""], ["info", ""], ["images", "-a"], ["ps", "-a"], ["network", "ls"], ["volume", "ls"]]

@@ -9,19 +9,19 @@ use sprat_daemon::{DaemonConfig, Host, READY_LINE};
 use tempfile::TempDir;
 
 /// Says hello.
-pub const HELLO: &str = r#"(module
+pub(crate) const HELLO: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
   (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))"#;
 
 /// Computes for ever.
-pub const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
+pub(crate) const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
 
 const ROOT: &str = "SPRAT_TEST_ROOT";
 
 /// What the daemon process does.
-pub fn run_daemon() {
+pub(crate) fn run_daemon() {
     let folder = PathBuf::from(std::env::var_os(ROOT).unwrap());
     let role = |test: &str| ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned).to_vec();
     let config = DaemonConfig {
@@ -45,13 +45,13 @@ pub fn run_daemon() {
 }
 
 /// A daemon that ends with its value, and its containers with it.
-pub struct Daemon {
+pub(crate) struct Daemon {
     folder: TempDir,
     process: Child,
 }
 
 impl Daemon {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("sprat-").tempdir().unwrap();
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon_process", "--ignored", "--nocapture"])
@@ -75,7 +75,7 @@ impl Daemon {
     }
 
     /// Sends a request and leaves its answer for later.
-    pub fn begin(&self, method: &str, path: &str) -> Pending {
+    pub(crate) fn begin(&self, method: &str, path: &str) -> Pending {
         let mut pending = self.send(method, path, "application/json", b"", "Connection: close\r\n");
         pending.read_head();
         pending
@@ -94,7 +94,7 @@ impl Daemon {
     }
 
     /// Attaches; the answer ends with the connection.
-    pub fn attach(&self, id: &str, query: &str, upgrade: bool) -> Pending {
+    pub(crate) fn attach(&self, id: &str, query: &str, upgrade: bool) -> Pending {
         let headers = if upgrade { "Connection: Upgrade\r\nUpgrade: tcp\r\n" } else { "" };
         let mut pending = self.send("POST", &format!("/containers/{id}/attach?{query}"), "text/plain", b"", headers);
         pending.read_head();
@@ -102,19 +102,19 @@ impl Daemon {
     }
 
     /// Status and body of an answer.
-    pub fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         self.send(method, path, "application/json", body.as_bytes(), "Connection: close\r\n").answer()
     }
 
     /// The answer as JSON.
-    pub fn json(&self, method: &str, path: &str, body: &str, expected: u16) -> serde_json::Value {
+    pub(crate) fn json(&self, method: &str, path: &str, body: &str, expected: u16) -> serde_json::Value {
         let (status, text) = self.call(method, path, body);
         assert_eq!(status, expected, "{method} {path}: {text}");
         serde_json::from_str(&text).unwrap()
     }
 
     /// Builds an image of one wasm file from its text.
-    pub fn import(&self, name: &str, wat: &str) {
+    pub(crate) fn import(&self, name: &str, wat: &str) {
         let mut tar = tar::Builder::new(Vec::new());
         let dockerfile = b"FROM scratch\nCOPY app.wasm /app.wasm\nENTRYPOINT [\"/app.wasm\"]\n";
         for (path, data) in [("Dockerfile", dockerfile.to_vec()), ("app.wasm", wat::parse_str(wat).unwrap())] {
@@ -134,7 +134,7 @@ impl Daemon {
     }
 
     /// Runs the docker CLI against this daemon.
-    pub fn docker(&self, docker: &str, args: &[&str]) -> Output {
+    pub(crate) fn docker(&self, docker: &str, args: &[&str]) -> Output {
         Command::new(docker)
             .args(args)
             .env("DOCKER_HOST", format!("unix://{}", self.socket().display()))
@@ -158,14 +158,14 @@ impl Drop for Daemon {
 }
 
 /// An answer that is under way.
-pub struct Pending {
+pub(crate) struct Pending {
     stream: UnixStream,
     head: Vec<u8>,
 }
 
 impl Pending {
     /// Everything up to the connection's end.
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         let mut bytes = std::mem::take(&mut self.head);
         self.stream.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -203,7 +203,7 @@ fn unchunk(mut body: &str) -> String {
 }
 
 /// The docker CLI, if the machine has one.
-pub fn docker_cli() -> Option<String> {
+pub(crate) fn docker_cli() -> Option<String> {
     let found = Command::new("docker").arg("--version").output().ok()?;
     found.status.success().then(|| "docker".to_owned())
 }
