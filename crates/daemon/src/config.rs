@@ -38,7 +38,7 @@ pub struct DaemonConfig {
     pub insecure_registries: Vec<String>,
     /// PEM files with further root certificates for registries.
     pub registry_certificates: Vec<PathBuf>,
-    /// Called once requests are answered.
+    /// Called once, when requests are answered.
     pub on_ready: Option<fn()>,
 }
 

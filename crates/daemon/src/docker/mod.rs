@@ -46,6 +46,8 @@ pub(crate) struct Door {
     engine: Arc<Engine>,
     /// Where uploads lie until the engine has read them.
     uploads: PathBuf,
+    /// Memory limit of a container that names none, in bytes.
+    default_memory: u64,
     /// Ends the daemon.
     end: mpsc::Sender<Ending>,
 }
@@ -61,7 +63,8 @@ pub(crate) struct Handlers {
 
 /// Builds the door.
 pub(crate) fn handlers(engine: Arc<Engine>, config: &DaemonConfig, end: mpsc::Sender<Ending>) -> Handlers {
-    let door = Arc::new(Door { engine, uploads: config.root.join("uploads"), end });
+    let door =
+        Arc::new(Door { engine, uploads: config.root.join("uploads"), default_memory: config.default_memory, end });
     body::sweep_uploads(&door.uploads);
     let router = router(door);
     Handlers { unix: front::handler(router.clone(), false), tcp: front::handler(router, true) }

@@ -20,12 +20,9 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/sprat/programs/{*image}", get(program))
 }
 
-/// Ends the daemon. Containers are stopped first, unless `containers=keep`.
+/// Ends the daemon. Containers are stopped first, unless `keep=1`.
 async fn shutdown(State(door): State<Arc<Door>>, params: Params) -> StatusCode {
-    let ending = match params.get("containers") {
-        Some("keep") => Ending::LeaveContainers,
-        _ => Ending::StopContainers,
-    };
+    let ending = if params.flag("keep") { Ending::LeaveContainers } else { Ending::StopContainers };
     // A full channel means that the daemon is ending already.
     let _ = door.end.try_send(ending);
     NO_CONTENT
@@ -43,7 +40,7 @@ async fn program(
 async fn compilations(State(door): State<Arc<Door>>) -> Json<Value> {
     let list =
         door.engine.compilations().into_iter().map(
-            |progress| json!({ "Sha256": progress.sha256, "Size": progress.size, "ElapsedMs": progress.elapsed_ms }),
+            |progress| json!({ "sha256": progress.sha256, "size": progress.size, "elapsed_ms": progress.elapsed_ms }),
         );
     Json(Value::Array(list.collect()))
 }

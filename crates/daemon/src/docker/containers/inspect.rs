@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use serde_json::json;
+use serde_json::{Value, json};
 use sprat_docker_api::{ContainerInspect, ContainerState, NetworkSettings, PortBinding, format_time};
 use sprat_engine::{Container, ImageConfig, Status};
 
@@ -47,12 +47,18 @@ fn render(container: &Container, image: Option<&ImageConfig>) -> ContainerInspec
         driver: "sprat".to_owned(),
         platform: "linux".to_owned(),
         host_config,
-        graph_driver: json!({ "Name": "sprat", "Data": { "UpperDir": container.upper, "LowerDir": container.layers } }),
+        graph_driver: graph_driver(container),
         mounts: list::mounts(container),
         config,
         network_settings: network(container, image),
         ..ContainerInspect::default()
     }
+}
+
+/// Docker's clients read texts only; layers are the highest first, as overlayfs has them.
+fn graph_driver(container: &Container) -> Value {
+    let lower: Vec<_> = container.layers.iter().rev().map(|layer| layer.to_string_lossy()).collect();
+    json!({ "Name": "sprat", "Data": { "UpperDir": container.upper, "LowerDir": lower.join(":") } })
 }
 
 fn state(container: &Container) -> ContainerState {

@@ -2,7 +2,7 @@
 //!
 //! Image defaults are the engine's business: an empty field of the request is `None` here.
 
-use sprat_docker_api::{CreateRequest, HealthcheckRequest, RestartPolicyRequest, Words, parse_duration};
+use sprat_docker_api::{CreateRequest, HealthcheckRequest, RestartPolicyRequest, Words};
 use sprat_engine::{ContainerSpec, Healthcheck, Isolation, RestartPolicy};
 
 use super::{limits, mounts, ports, refusals};
@@ -10,9 +10,6 @@ use crate::docker::ApiError;
 
 /// Shortest time of a health check that is not "inherit", in nanoseconds.
 const MIN_HEALTH_NS: i64 = 1_000_000;
-
-/// The annotation or label with the wall-clock limit, such as `30s`.
-const TIMEOUT: &str = "dev.sprat.timeout";
 
 /// Converts a request. The second value are warnings: what was accepted and has no effect.
 pub(super) fn convert(
@@ -48,7 +45,8 @@ pub(super) fn convert(
         isolation: isolation(&host.isolation)?,
         memory_bytes: limits.memory_bytes,
         cpu_millis: limits.cpu_millis,
-        wall_clock_ms: wall_clock(host.annotations.get(TIMEOUT).or_else(|| request.labels.get(TIMEOUT)))?,
+        // `dev.sprat.NAME` annotations are the engine's to read.
+        wall_clock_ms: None,
         open_files: limits.open_files,
         log: limits::log(&host.log_config)?,
         ports: ports::bindings(&host.port_bindings)?,
@@ -146,12 +144,6 @@ fn extra_hosts(hosts: Vec<String>) -> Result<Vec<String>, ApiError> {
     hosts.into_iter().map(separate).collect()
 }
 
-fn wall_clock(text: Option<&String>) -> Result<Option<u64>, ApiError> {
-    let Some(text) = text else { return Ok(None) };
-    let limit = parse_duration(text).map_err(|error| ApiError::invalid(format!("{TIMEOUT}: {error}")))?;
-    Ok(Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)).filter(|millis| *millis != 0))
-}
-
 fn healthcheck(check: HealthcheckRequest) -> Result<Healthcheck, ApiError> {
     let times = [
         ("Interval", check.interval),
@@ -203,7 +195,7 @@ mod tests {
               "Isolation":"process","PortBindings":{"8080/tcp":[{"HostIp":"127.0.0.1","HostPort":"9090"}]},
               "LogConfig":{"Type":"local","Config":{"max-size":"1m","max-file":"2"}},"GroupAdd":["staff"],
               "Ulimits":[{"Name":"nofile","Soft":64,"Hard":128}],"NetworkMode":"none","ExtraHosts":["a:1.2.3.4"],
-              "Annotations":{"dev.sprat.timeout":"1m30s"}}}"#,
+              "Annotations":{"dev.sprat.wall-clock":"1m30s"}}}"#,
         )
         .unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
@@ -222,7 +214,7 @@ mod tests {
         assert_eq!(spec.open_files, Some(64));
         assert_eq!(spec.log.driver, LogDriver::Local);
         assert_eq!((spec.log.max_size, spec.log.max_files), (1 << 20, 2));
-        assert_eq!(spec.wall_clock_ms, Some(90_000));
+        assert_eq!(spec.annotations.len(), 1);
         assert_eq!(spec.network, "none");
         assert_eq!(spec.ports[0].host, 9090);
         assert_eq!(spec.exposed_ports.len(), 2);
@@ -266,17 +258,10 @@ mod tests {
             (r#"{"Image":"x","HostConfig":{"Isolation":"hyperv"}}"#, "invalid isolation 'hyperv'"),
             (r#"{"Image":"x","HostConfig":{"NetworkMode":"container:a"}}"#, "container:a"),
             (r#"{"Image":"x","HostConfig":{"ExtraHosts":["a"]}}"#, "bad format for add-host"),
-            (r#"{"Image":"x","HostConfig":{"Annotations":{"dev.sprat.timeout":"soon"}}}"#, "dev.sprat.timeout"),
             (r#"{"Image":"x","Healthcheck":{"Interval":5}}"#, "Interval in Healthcheck"),
         ] {
             let message = refused(text);
             assert!(message.contains(words), "{text}: {message}");
         }
-    }
-
-    #[test]
-    fn a_label_of_the_request_counts_where_there_are_no_annotations() {
-        let (spec, _) = convert_json(r#"{"Image":"x","Labels":{"dev.sprat.timeout":"2s"}}"#).unwrap();
-        assert_eq!(spec.wall_clock_ms, Some(2000));
     }
 }

@@ -69,14 +69,19 @@ impl Sampler {
     async fn next(&mut self) -> Result<Stats, ApiError> {
         let container = self.door.engine.inspect(&self.id)?;
         let usage = if is_running(&container) { Some(self.door.engine.usage(&self.id).await?) } else { None };
-        let sample = render(&container, usage, self.before.take());
+        let sample = render(&container, usage, self.before.take(), self.door.default_memory);
         self.before = Some((sample.read.clone(), sample.cpu_stats));
         Ok(sample)
     }
 }
 
 /// A container that doesn't run uses nothing; docker answers so too.
-fn render(container: &Container, usage: Option<Usage>, before: Option<(String, CpuStats)>) -> Stats {
+fn render(
+    container: &Container,
+    usage: Option<Usage>,
+    before: Option<(String, CpuStats)>,
+    default_memory: u64,
+) -> Stats {
     let (preread, precpu_stats) = before.unwrap_or_else(|| (ZERO_TIME.to_owned(), CpuStats::default()));
     let mut stats = Stats {
         name: format!("/{}", container.name),
@@ -98,7 +103,7 @@ fn render(container: &Container, usage: Option<Usage>, before: Option<(String, C
     stats.memory_stats = MemoryStats {
         usage: Some(usage.memory_bytes),
         max_usage: Some(usage.peak_memory_bytes),
-        limit: container.spec.memory_bytes,
+        limit: Some(container.spec.memory_bytes.unwrap_or(default_memory)),
         ..MemoryStats::default()
     };
     stats

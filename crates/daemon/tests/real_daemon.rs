@@ -1,0 +1,159 @@
+//! The real daemon with real workers behind a real socket: this test program, started anew for each role.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
+
+mod support;
+
+use support::{Daemon, HELLO, SPIN};
+
+/// An attachment's query for all output.
+const ALL: &str = "stream=1&stdout=1&stderr=1";
+
+/// Not a test: the daemon that [`Daemon::start`] starts.
+#[test]
+#[ignore = "the daemon process of other tests"]
+fn daemon_process() {
+    support::run_daemon();
+}
+
+/// Not a test: what the daemon starts to run guests.
+#[test]
+#[ignore = "the worker process of other tests"]
+fn worker_process() {
+    let options = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
+    sprat_worker::serve(options).unwrap();
+    std::process::exit(0);
+}
+
+/// Not a test: what the daemon starts to compile guests.
+#[test]
+#[ignore = "the compiler process of other tests"]
+fn compiler_process() {
+    let args: Vec<String> = std::env::args().collect();
+    std::process::exit(i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err()));
+}
+
+#[test]
+fn a_container_lives_its_life_over_the_api() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","Labels":{"a":"b"},"HostConfig":{"Memory":1048576,"Nonsense":[1]}}"#;
+    let created = daemon.json("POST", "/v1.41/containers/create?name=web", body, 201);
+    let id = created["Id"].as_str().unwrap().to_owned();
+    let shown = daemon.json("GET", "/containers/web/json", "", 200);
+    assert_eq!(shown["HostConfig"]["Nonsense"][0], 1);
+    assert_eq!(shown["State"]["Status"], "created");
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+    assert_eq!(daemon.json("POST", "/containers/web/wait", "", 200)["StatusCode"], 0);
+    let (status, log) = daemon.call("GET", "/containers/web/logs?stdout=1", "");
+    assert_eq!((status, log.as_str()), (200, "\u{1}\0\0\0\0\0\0\u{6}hello\n"));
+    let list = daemon.json("GET", "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22a%3Db%22%5D%7D", "", 200);
+    assert_eq!(list[0]["State"], "exited");
+    assert_eq!(daemon.call("DELETE", "/containers/web", "").0, 204);
+    assert_eq!(daemon.call("GET", "/containers/web/json", "").0, 404);
+}
+
+#[test]
+fn an_attached_client_sees_all_output_and_waiting_ends_with_the_removal() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","HostConfig":{"AutoRemove":true}}"#;
+    let id = daemon.json("POST", "/containers/create", body, 201)["Id"].as_str().unwrap().to_owned();
+    let (attached, plain) = (daemon.attach(&id, ALL, true), daemon.attach(&id, ALL, false));
+    let waiting = daemon.begin("POST", &format!("/containers/{id}/wait?condition=removed"));
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+    for (attached, head) in [(attached, "HTTP/1.1 101 UPGRADED\r\n"), (plain, "HTTP/1.0 200 OK\r\n")] {
+        let output = attached.finish();
+        assert!(output.starts_with(head), "{output:?}");
+        assert!(output.ends_with("\r\n\r\n\u{1}\0\0\0\0\0\0\u{6}hello\n"), "{output:?}");
+    }
+    assert!(waiting.finish().contains("{\"StatusCode\":0}"));
+    assert_eq!(daemon.call("GET", &format!("/containers/{id}/json"), "").0, 404);
+}
+
+#[test]
+fn a_running_container_is_stopped_and_a_stopped_one_is_not_modified() {
+    let daemon = Daemon::start();
+    daemon.import("spin", SPIN);
+    daemon.json("POST", "/containers/create?name=spin", r#"{"Image":"spin"}"#, 201);
+    assert_eq!(daemon.call("POST", "/containers/spin/start", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/start", "").0, 304);
+    let stats = daemon.json("GET", "/containers/spin/stats?stream=0&one-shot=1", "", 200);
+    assert_eq!(stats["pids_stats"]["current"], 1);
+    assert_eq!(daemon.call("DELETE", "/containers/spin", "").0, 409);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?t=1", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop", "").0, 304);
+    assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 143);
+}
+
+#[test]
+fn users_errors_have_their_status_and_never_harm_the_daemon() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    for (method, path, body, status) in [
+        ("GET", "/nothing/like/this", "", 404),
+        ("GET", "/v1.99/info", "", 400),
+        ("GET", "/v1.12/info", "", 400),
+        ("POST", "/containers/create", "{", 400),
+        ("POST", "/containers/create", r#"{"Image":1}"#, 400),
+        ("POST", "/containers/create", "", 400),
+        ("POST", "/containers/create", r#"{"Image":"no-such-image"}"#, 404),
+        ("POST", "/containers/create?name=%2F..%2Fx", r#"{"Image":"hello"}"#, 400),
+        ("POST", "/containers/create?name=%00", r#"{"Image":"hello"}"#, 400),
+        ("POST", "/containers/create", r#"{"Image":"hello","HostConfig":{"Privileged":true}}"#, 400),
+        ("GET", "/containers/%2e%2e%2fetc/json", "", 404),
+        ("GET", "/containers/%ff%fe/json", "", 400),
+        ("GET", "/containers/json?filters=%7B", "", 400),
+        ("GET", "/containers/json?filters=%7B%22nope%22%3A%5B%22x%22%5D%7D", "", 400),
+        ("POST", "/containers/none/kill?signal=KILL", "", 404),
+        ("GET", "/images/a/b/c/json", "", 404),
+        ("GET", "/images/UPPER/json", "", 400),
+        ("POST", "/images/hello/tag?repo=Bad%20Name", "", 400),
+        ("POST", "/images/load", "this is no tar", 400),
+        ("POST", "/build?t=x", "this is no tar", 400),
+        ("GET", "/volumes/none", "", 404),
+        ("GET", "/networks/none", "", 200),
+        ("GET", "/networks/mine", "", 404),
+        ("GET", "/swarm", "", 503),
+        ("POST", "/containers/x/exec", "{}", 501),
+    ] {
+        let (got, text) = daemon.call(method, path, body);
+        assert_eq!(got, status, "{method} {path} {body}: {text}");
+    }
+    assert_eq!(daemon.call("GET", "/_ping", ""), (200, "OK".to_owned()));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_with_the_words_the_docker_cli_looks_for() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    daemon.json("POST", "/containers/create?name=xx", r#"{"Image":"hello","Cmd":["/nope.wasm"],"Entrypoint":[]}"#, 201);
+    let (status, text) = daemon.call("POST", "/containers/xx/start", "");
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("executable file not found"), "{text}");
+}
+
+#[test]
+fn docker_itself_runs_a_container() {
+    let Some(docker) = support::docker_cli() else { return };
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let output = daemon.docker(&docker, &["run", "--rm", "hello"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n", "{output:?}");
+    let output = daemon.docker(&docker, &["run", "--rm", "--entrypoint", "/nope.wasm", "hello"]);
+    assert_eq!(output.status.code(), Some(127), "{output:?}");
+    let output = daemon.docker(&docker, &["create", "--name", "kept", "hello"]);
+    assert!(output.status.success(), "{output:?}");
+    for args in [["logs", "kept"], ["inspect", "kept"], ["inspect", "hello"]] {
+        let output = daemon.docker(&docker, &args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+    let output = daemon.docker(&docker, &["run", "--rm", "--privileged", "hello"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    for command in [["version", ""], ["info", ""], ["images", "-a"], ["ps", "-a"], ["network", "ls"], ["volume", "ls"]]
+    {
+        let args: Vec<_> = command.into_iter().filter(|arg| !arg.is_empty()).collect();
+        let output = daemon.docker(&docker, &args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+}
