@@ -109,6 +109,9 @@ impl World {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o755);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             tar.append_data(&mut header, name, text.as_bytes()).unwrap();
         }
         let archive = dir.path().join("image.tar");
@@ -152,6 +155,11 @@ impl World {
     }
 }
 
+fn now_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_nanos()).unwrap()
+}
+
 fn run(program: &str) -> ContainerSpec {
     ContainerSpec { cmd: Some(vec![program.to_owned()]), ..ContainerSpec::default() }
 }
@@ -160,7 +168,6 @@ fn run(program: &str) -> ContainerSpec {
 async fn a_container_lives_and_is_gone() {
     let world = World::new().await;
     let engine = &world.engine;
-    let since = EventFilter { since_ns: Some(0), ..EventFilter::default() };
     world.create("bass", run("/fail")).await;
     assert_eq!(world.status("bass"), Status::Created);
     let exit = engine.wait("bass", WaitCondition::NextExit).unwrap();
@@ -173,8 +180,10 @@ async fn a_container_lives_and_is_gone() {
     engine.remove("bass", RemoveOptions::default()).await.unwrap();
     assert!(matches!(engine.inspect("bass"), Err(EngineError::NoSuchContainer(_))));
     assert_eq!(std::fs::read_dir(world.dir.path().join("root/containers")).unwrap().count(), 0);
-    let events: Vec<_> = engine.events(since).unwrap().take(10).collect().await;
-    let told: Vec<&str> = events.iter().map(|event| event.action.as_str()).filter(|action| *action != "import").collect();
+    let past = EventFilter { since_ns: Some(0), until_ns: Some(now_ns()), ..EventFilter::default() };
+    let events: Vec<_> = engine.events(past).unwrap().collect().await;
+    let told: Vec<&str> =
+        events.iter().map(|event| event.action.as_str()).filter(|action| *action != "import").collect();
     assert_eq!(told, ["create", "start", "die", "start", "die", "destroy"]);
     let die = events.iter().find(|event| event.action == "die").unwrap();
     assert_eq!((die.attributes["exitCode"].as_str(), die.attributes["name"].as_str()), ("3", "bass"));
