@@ -5,7 +5,7 @@ use crate::{ContextError, Pattern, PatternError, clean};
 /// Name of the file at the root of a context.
 pub const IGNORE_FILE: &str = ".dockerignore";
 /// Largest `.dockerignore`, in bytes.
-pub const MAX_IGNORE_BYTES: usize = 1 << 20;
+pub const MAX_IGNORE_BYTES: usize = 64 << 10;
 /// Most patterns of a `.dockerignore`.
 pub const MAX_PATTERNS: usize = 10_000;
 

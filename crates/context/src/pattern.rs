@@ -9,7 +9,12 @@ pub const MAX_PATTERN_BYTES: usize = 4096;
 /// A compiled pattern. `*` and `?` never match a `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
+    /// Plain text that each match starts with. Most paths differ from most patterns here already.
+    prefix: String,
+    /// What follows the prefix.
     tokens: Vec<Token>,
+    /// Plain text that each match ends with; part of `tokens`.
+    suffix: String,
 }
 
 /// Why a text is not a pattern.
@@ -94,22 +99,38 @@ impl Pattern {
             };
             tokens.push(token);
         }
-        Ok(Self { tokens })
+        let prefix: String = tokens.iter().map_while(Token::plain).collect();
+        tokens.drain(..prefix.chars().count());
+        let mut suffix: Vec<char> = tokens.iter().rev().map_while(Token::plain).collect();
+        suffix.reverse();
+        Ok(Self { prefix, tokens, suffix: suffix.into_iter().collect() })
     }
 
     /// Whether the whole of `path` matches.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
+        match path.strip_prefix(&self.prefix) {
+            None => false,
+            Some(rest) if self.tokens.is_empty() => rest.is_empty(),
+            Some(rest) => rest.ends_with(&self.suffix) && self.matches_rest(rest),
+        }
+    }
+
+    fn matches_rest(&self, rest: &str) -> bool {
         let mut now = vec![false; self.tokens.len() + 1];
+        let mut next = now.clone();
         self.enter(&mut now, 0);
-        for c in path.chars() {
-            let mut next = vec![false; self.tokens.len() + 1];
+        for c in rest.chars() {
+            next.fill(false);
             for (at, token) in self.tokens.iter().enumerate() {
                 if now.get(at) == Some(&true) {
                     self.step(token, at, c, &mut next);
                 }
             }
-            now = next;
+            std::mem::swap(&mut now, &mut next);
+            if !now.contains(&true) {
+                return false;
+            }
         }
         now.last() == Some(&true)
     }
@@ -155,17 +176,23 @@ impl Pattern {
 
     /// Whether something below `folder` could match: false only where it is sure that nothing does.
     pub(crate) fn may_match_below(&self, folder: &str) -> bool {
-        let mut tokens = self.tokens.iter();
-        for c in folder.chars().chain(std::iter::once('/')) {
-            match tokens.next() {
-                Some(Token::Char(wanted)) if *wanted == c => {}
-                Some(Token::Char(_)) => return false,
-                // The pattern names a parent of the folder, so that it holds for all below.
-                None => return c == '/',
-                Some(_) => return true,
+        let below = format!("{folder}/");
+        // Either the folder is on the way to what the pattern names, or the pattern names the folder or a parent of it.
+        self.prefix.starts_with(&below)
+            || if self.tokens.is_empty() {
+                below.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('/'))
+            } else {
+                below.starts_with(&self.prefix)
             }
+    }
+}
+
+impl Token {
+    fn plain(&self) -> Option<char> {
+        match self {
+            Self::Char(c) => Some(*c),
+            _ => None,
         }
-        true
     }
 }
 
@@ -279,6 +306,16 @@ mod tests {
             if let Ok(pattern) = Pattern::with_double_star(&pattern) {
                 let _ = pattern.matches(&path);
                 let _ = pattern.may_match_below(&path);
+            }
+        }
+
+        #[test]
+        fn a_folder_with_a_match_in_it_is_never_passed_over(pattern in "[ab/*?]{0,6}", folder in "[ab]{1,2}(/[ab]{1,2})?", name in "[ab]{1,2}") {
+            let pattern = Pattern::with_double_star(&pattern).unwrap();
+            let path = format!("{folder}/{name}");
+            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            if ends.into_iter().any(|end| pattern.matches(&path[..end])) {
+                prop_assert!(pattern.may_match_below(&folder));
             }
         }
 

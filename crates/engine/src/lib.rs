@@ -54,7 +54,7 @@ pub use id::ContainerId;
 pub use image::{BuildRequest, CommitRequest};
 pub use logs::{LogEntry, LogQuery};
 pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
-pub use sprat_image::build::{BuildError, BuildEvent, BuildSink};
+pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};
 pub use sprat_image::registry::Credentials;
 pub use sprat_image::{
     Digest, Healthcheck, HistoryEntry, Image, ImageConfig, Layer, Progress, ProgressSink, PruneReport, Reference,

@@ -1,1 +1,101 @@
-fn main() {}
+//! Time to make a store and an instance, and the whole life of a guest, in a sandbox as a worker has it.
+
+#![expect(clippy::expect_used, reason = "a benchmark that can't be set up has nothing to tell")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use sprat_program::{Code, Encoding, Kind, Variant, Wasi};
+use sprat_sandbox::{FilesSpec, Limits, Output, ProgramSpec, Sandbox, SandboxOptions, Spec, Stdio, Stream, User};
+
+/// Output that goes nowhere.
+struct Nowhere;
+
+impl Output for Nowhere {
+    fn write(&self, _: Stream, bytes: &[u8]) -> Option<usize> {
+        Some(bytes.len())
+    }
+
+    fn poll_ready(&self, _: Stream, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+/// A core module that imports nothing.
+const CORE: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+
+fn guest(target: &str) -> Vec<u8> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/Cargo.toml");
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
+    let status = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet", "--manifest-path", manifest])
+        .args(["--target-dir", folder, "--target", target])
+        .env_remove("RUSTFLAGS")
+        .status()
+        .expect("cargo runs");
+    assert!(status.success());
+    std::fs::read(format!("{folder}/{target}/release/guest.wasm")).expect("built")
+}
+
+fn program(sandbox: &Sandbox, runtime: &tokio::runtime::Runtime, name: &str, wasm: &[u8], wasi: Wasi) -> ProgramSpec {
+    let variant = Variant::new(wasi, true);
+    let engine = sandbox.engine(variant).expect("engine");
+    let (encoding, code) = match wasi {
+        Wasi::P2 => {
+            let component = wasmtime::component::Component::new(&engine, wasm).expect("compiles");
+            (Encoding::Component, Code::Component(component))
+        }
+        _ => (Encoding::Core, Code::Module(wasmtime::Module::new(&engine, wasm).expect("compiles"))),
+    };
+    let spec = ProgramSpec { code: PathBuf::from(name), variant, encoding, kind: Kind::Command, wasi };
+    runtime.block_on(sandbox.insert(&spec, code)).expect("links");
+    spec
+}
+
+fn benchmarks(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let folder = tempfile::TempDir::new().expect("temporary folder");
+    let key = folder.path().join("key");
+    std::fs::write(&key, [7; 32]).expect("key");
+    let options = SandboxOptions { slots: 1000, max_memory: 1 << 30, key, shared: true };
+    let sandbox = Sandbox::new(options).expect("sandbox");
+    let programs = [
+        ("core", program(&sandbox, &runtime, "core", &wat::parse_str(CORE).expect("valid"), Wasi::P1)),
+        ("0.1", program(&sandbox, &runtime, "0.1", &guest("wasm32-wasip1"), Wasi::P1)),
+        ("0.2", program(&sandbox, &runtime, "0.2", &guest("wasm32-wasip2"), Wasi::P2)),
+    ];
+    for (name, program) in programs {
+        let spec = Spec {
+            program,
+            args: ["guest", "say", "hello"].map(String::from).to_vec(),
+            env: vec![("PATH".into(), "/bin".into())],
+            cwd: "/".into(),
+            files: FilesSpec { upper: folder.path().join("upper"), ..FilesSpec::default() },
+            user: User::default(),
+            limits: Limits::default(),
+            tty: false,
+        };
+        let stdio = || Stdio { input: None, output: Arc::new(Nowhere) };
+        criterion.bench_function(&format!("instantiate/{name}"), |bencher| {
+            bencher.iter_batched(
+                || runtime.block_on(sandbox.given(spec.clone(), stdio())).expect("given"),
+                |given| runtime.block_on(given.instantiate()).expect("instantiates"),
+                // One at a time: each instance is dropped before the next is made, outside the measured time.
+                BatchSize::PerIteration,
+            );
+        });
+        criterion.bench_function(&format!("cycle/{name}"), |bencher| {
+            bencher.iter(|| {
+                runtime.block_on(async {
+                    let guest = sandbox.start(spec.clone(), stdio()).await.expect("starts");
+                    assert_eq!(guest.wait().await.status(), 0);
+                });
+            });
+        });
+    }
+}
+
+criterion_group!(benches, benchmarks);
+criterion_main!(benches);

@@ -138,6 +138,19 @@ impl Sandbox {
         self.programs.get_or_load(spec.code.as_path(), load).await.map(drop)
     }
 
+    /// A guest with all it is given but its instance, for benchmarks.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    #[doc(hidden)]
+    pub async fn given(&self, spec: Spec, stdio: Stdio) -> Result<Uninstantiated, SandboxError> {
+        let program = self.program(&spec.program).await?;
+        let tree = self.tree(&spec.files.layers).await?;
+        let interruptible = spec.program.variant.interruptible;
+        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        Ok(Uninstantiated { program, given, interruptible })
+    }
+
     async fn program(&self, spec: &ProgramSpec) -> Result<Arc<Prepared>, SandboxError> {
         let load = async || {
             let runtime = self.runtime(spec.variant)?;
@@ -188,5 +201,24 @@ async fn off_the_runtime<T: Send + 'static>(
             let source = std::io::Error::other(error);
             Err(ProgramError::Io { action: "load the program".into(), source }.into())
         }
+    }
+}
+
+/// A guest with all it is given but its instance, for benchmarks.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Uninstantiated {
+    program: Arc<Prepared>,
+    given: Given,
+    interruptible: bool,
+}
+
+impl Uninstantiated {
+    /// Makes store and instance; they live as long as the returned value.
+    ///
+    /// # Errors
+    /// How the guest ended already.
+    pub async fn instantiate(self) -> Result<impl Sized, crate::Exit> {
+        self.program.instantiate(self.given, self.interruptible).await
     }
 }

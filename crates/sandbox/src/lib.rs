@@ -28,6 +28,8 @@ mod working;
 
 pub use exit::Exit;
 pub use guest::{Guest, Stop, Usage};
+#[doc(hidden)]
+pub use host::Uninstantiated;
 pub use host::{Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};

@@ -143,30 +143,73 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
+/// A store with an instance in it.
+pub(crate) enum Instantiated {
+    /// Of a core module.
+    Core(Store<p1::Process>, wasmtime::Instance),
+    /// Of a component that speaks WASI 0.2.
+    Component(Store<Host>, p2::Command),
+    /// Of a component that speaks WASI 0.3.
+    Concurrent(Store<Host>, p3::Command),
+}
+
 impl Prepared {
+    /// Makes a store with an instance in it.
+    ///
+    /// # Errors
+    /// How the guest ended already.
+    pub(crate) async fn instantiate(&self, given: Given, interruptible: bool) -> Result<Instantiated, Exit> {
+        match self {
+            Self::Core { pre, memory, .. } => {
+                let process = p1::Process::new(given, *memory);
+                let mut store = run::store(pre.module().engine(), process, interruptible);
+                store.limiter(|process| &mut process.limiter);
+                let instance = pre.instantiate_async(&mut store).await;
+                let instance = instance.map_err(|error| ending::of_instantiation(&error, &store.data().control))?;
+                Ok(Instantiated::Core(store, instance))
+            }
+            Self::Component(pre) => {
+                let mut store = component_store(pre.engine(), given, interruptible);
+                let command = pre.instantiate_async(&mut store).await;
+                let command = command.map_err(|error| ending::of_instantiation(&error, &store.data().control))?;
+                Ok(Instantiated::Component(store, command))
+            }
+            Self::Concurrent(pre) => {
+                let mut store = component_store(pre.engine(), given, interruptible);
+                let command = pre.instantiate_async(&mut store).await;
+                let command = command.map_err(|error| ending::of_instantiation(&error, &store.data().control))?;
+                Ok(Instantiated::Concurrent(store, command))
+            }
+        }
+    }
+
     /// Instantiates it and runs it to its end.
     pub(crate) async fn run(&self, given: Given, interruptible: bool) -> Exit {
-        match self {
-            Self::Core { pre, start, memory } => run_core(pre, start, *memory, given, interruptible).await,
-            Self::Component(pre) => run_component(pre, given, interruptible).await,
-            Self::Concurrent(pre) => run_concurrent(pre, given, interruptible).await,
+        match (self, self.instantiate(given, interruptible).await) {
+            (_, Err(exit)) => exit,
+            (Self::Core { start, .. }, Ok(Instantiated::Core(store, instance))) => {
+                run_core(store, instance, start).await
+            }
+            (_, Ok(Instantiated::Component(mut store, command))) => {
+                let called = command.wasi_cli_run().call_run(&mut store).await;
+                component_exit(store, called).await
+            }
+            (_, Ok(Instantiated::Concurrent(mut store, command))) => {
+                let called = store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await;
+                component_exit(store, called.flatten()).await
+            }
+            (_, Ok(Instantiated::Core(..))) => Exit::Failed("the program has no entry point".into()),
         }
     }
 }
 
-async fn run_core(
-    pre: &InstancePre<p1::Process>,
-    start: &ModuleExport,
-    memory: Option<ModuleExport>,
-    given: Given,
-    interruptible: bool,
-) -> Exit {
-    let mut store = run::store(pre.module().engine(), p1::Process::new(given, memory), interruptible);
-    store.limiter(|process| &mut process.limiter);
-    let instance = match pre.instantiate_async(&mut store).await {
-        Ok(instance) => instance,
-        Err(error) => return ending::of_instantiation(&error, &store.data().control),
-    };
+fn component_store(engine: &Engine, given: Given, interruptible: bool) -> Store<Host> {
+    let mut store = run::store(engine, Host::new(given), interruptible);
+    store.limiter(|host| &mut host.limiter);
+    store
+}
+
+async fn run_core(mut store: Store<p1::Process>, instance: wasmtime::Instance, start: &ModuleExport) -> Exit {
     let start = instance.get_module_export(&mut store, start).and_then(wasmtime::Extern::into_func);
     let called = match start.map(|start| start.typed::<(), ()>(&store)) {
         Some(Ok(start)) => start.call_async(&mut store, ()).await,
@@ -177,28 +220,6 @@ async fn run_core(
         Ok(()) => Exit::Code(0),
         Err(error) => ending::of_error(&error, &store.data().control),
     }
-}
-
-async fn run_component(pre: &p2::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
-    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
-    store.limiter(|host| &mut host.limiter);
-    let command = match pre.instantiate_async(&mut store).await {
-        Ok(command) => command,
-        Err(error) => return ending::of_instantiation(&error, &store.data().control),
-    };
-    let called = command.wasi_cli_run().call_run(&mut store).await;
-    component_exit(store, called).await
-}
-
-async fn run_concurrent(pre: &p3::CommandPre<Host>, given: Given, interruptible: bool) -> Exit {
-    let mut store = run::store(pre.engine(), Host::new(given), interruptible);
-    store.limiter(|host| &mut host.limiter);
-    let command = match pre.instantiate_async(&mut store).await {
-        Ok(command) => command,
-        Err(error) => return ending::of_instantiation(&error, &store.data().control),
-    };
-    let called = store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await;
-    component_exit(store, called.flatten()).await
 }
 
 /// How `wasi:cli/run` ended, when all that the guest wrote is taken.

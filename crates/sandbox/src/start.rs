@@ -47,7 +47,8 @@ fn working_folder(files: &FileView, cwd: &str) -> Result<Option<Descriptor>, Err
     }
     let open = || {
         let create = Create { directory: true, ..Create::default() };
-        files.open(&files.root(), cwd, Follow::Yes, create, Access { read: true, write: false })
+        let path = cwd.trim_start_matches('/');
+        files.open(&files.root(), path, Follow::Yes, create, Access { read: true, write: false })
     };
     let opened = match open() {
         Err(Errno::NoEntry) => {
@@ -63,7 +64,9 @@ fn make_folders(files: &FileView, path: &str) -> Result<(), Errno> {
     let root = files.root();
     let mut made = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
-        made.push('/');
+        if !made.is_empty() {
+            made.push('/');
+        }
         made.push_str(part);
         match files.make_directory(&root, &made) {
             Ok(()) => {}

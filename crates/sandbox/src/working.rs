@@ -31,7 +31,7 @@ impl Folder {
         if path.is_empty() {
             return (root, String::new());
         }
-        let local = format!("{}/{path}", folder.trim_end_matches('/'));
+        let local = format!("{}/{path}", folder.trim_matches('/'));
         let exists = |path: &str| view.stat_at(root, path, Follow::No).is_ok();
         let parent = |path: &str| path.trim_end_matches('/').rsplit_once('/').is_none_or(|(folder, _)| exists(folder));
         let in_root = !exists(&local) && (exists(path) || (!parent(&local) && parent(path)));

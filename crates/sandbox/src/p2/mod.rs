@@ -9,7 +9,7 @@ mod streams;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-pub(crate) use wasmtime_wasi::p2::bindings::CommandPre;
+pub(crate) use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
 use self::bindings::wasi::filesystem;
 use crate::component::{HasFiles, Host};

@@ -6,7 +6,7 @@ mod bindings;
 mod files;
 mod streams;
 
-pub(crate) use wasmtime_wasi::p3::bindings::CommandPre;
+pub(crate) use wasmtime_wasi::p3::bindings::{Command, CommandPre};
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;

@@ -139,11 +139,14 @@ async fn nonsense_arguments_are_errors() {
     let mut imports = String::new();
     let mut calls = String::new();
     for (name, parameters) in functions {
-        imports += &format!(
-            r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {parameters}) (result i32)))"#
-        );
+        imports +=
+            &format!(r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {parameters}) (result i32)))"#);
         for fd in [0_i64, 1, 3, 4, -1] {
             for value in [0_i64, 1, 65_530, 0x7fff_ffff, -1] {
+                if name == "poll_oneoff" && value == 1 {
+                    // A single subscription whose clock is whatever lies there may well be waited for.
+                    continue;
+                }
                 let mut arguments = String::new();
                 for (index, kind) in parameters.split(' ').enumerate() {
                     let value = if index == 0 { fd } else { value };

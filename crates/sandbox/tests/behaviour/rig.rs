@@ -16,10 +16,10 @@ use sprat_sandbox::{
 use tempfile::TempDir;
 
 /// The two targets that the Rust guest is built for.
-pub const BOTH: [Wasi; 2] = [Wasi::P1, Wasi::P2];
+pub(crate) const BOTH: [Wasi; 2] = [Wasi::P1, Wasi::P2];
 
 /// The Rust guest, built once a process.
-pub fn guest(wasi: Wasi) -> &'static [u8] {
+pub(crate) fn guest(wasi: Wasi) -> &'static [u8] {
     static BUILT: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
     let [p1, p2] = BUILT.get_or_init(|| {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/Cargo.toml");
@@ -41,18 +41,18 @@ pub fn guest(wasi: Wasi) -> &'static [u8] {
 }
 
 /// A sandbox in a temporary folder.
-pub struct Rig {
-    pub folder: TempDir,
-    pub sandbox: Sandbox,
+pub(crate) struct Rig {
+    pub(crate) folder: TempDir,
+    pub(crate) sandbox: Sandbox,
     shared: bool,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(20, true)
     }
 
-    pub fn with(slots: u32, shared: bool) -> Self {
+    pub(crate) fn with(slots: u32, shared: bool) -> Self {
         let folder = TempDir::new().expect("temporary folder");
         let key = folder.path().join("key");
         std::fs::write(&key, [7; 32]).expect("key");
@@ -61,7 +61,7 @@ impl Rig {
     }
 
     /// Compiles `wasm` and puts it in the place of a code file.
-    pub async fn program(&self, name: &str, wasm: &[u8], wasi: Wasi) -> Result<ProgramSpec, SandboxError> {
+    pub(crate) async fn program(&self, name: &str, wasm: &[u8], wasi: Wasi) -> Result<ProgramSpec, SandboxError> {
         let variant = Variant::new(wasi, self.shared);
         let engine = self.sandbox.engine(variant)?;
         let encoding = if component_like(wasm) { Encoding::Component } else { Encoding::Core };
@@ -71,20 +71,25 @@ impl Rig {
                 Code::Component(wasmtime::component::Component::new(&engine, wasm).expect("compiles"))
             }
         };
-        let spec =
-            ProgramSpec { code: PathBuf::from(format!("{name}-{wasi:?}")), variant, encoding, kind: Kind::Command, wasi };
+        let spec = ProgramSpec {
+            code: PathBuf::from(format!("{name}-{wasi:?}")),
+            variant,
+            encoding,
+            kind: Kind::Command,
+            wasi,
+        };
         self.sandbox.insert(&spec, code).await?;
         Ok(spec)
     }
 
     /// The spec of the Rust guest with these arguments.
-    pub async fn spec(&self, wasi: Wasi, args: &[&str]) -> Spec {
+    pub(crate) async fn spec(&self, wasi: Wasi, args: &[&str]) -> Spec {
         let program = self.program("guest", guest(wasi), wasi).await.expect("links");
         self.spec_of(program, args)
     }
 
     /// The spec of any program.
-    pub fn spec_of(&self, program: ProgramSpec, args: &[&str]) -> Spec {
+    pub(crate) fn spec_of(&self, program: ProgramSpec, args: &[&str]) -> Spec {
         Spec {
             program,
             args: ["guest"].iter().chain(args).map(ToString::to_string).collect(),
@@ -98,20 +103,20 @@ impl Rig {
     }
 
     /// Runs the Rust guest to its end.
-    pub async fn run(&self, wasi: Wasi, args: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, wasi: Wasi, args: &[&str]) -> Ran {
         let spec = self.spec(wasi, args).await;
         self.run_spec(spec).await
     }
 
     /// Runs a guest to its end, with standard input at its end.
-    pub async fn run_spec(&self, spec: Spec) -> Ran {
+    pub(crate) async fn run_spec(&self, spec: Spec) -> Ran {
         let output = Arc::new(Collected::default());
         let guest = self.start(spec, None, &output).await;
         let exit = guest.wait().await;
         Ran { exit, out: output.text(Stream::Stdout), err: output.text(Stream::Stderr), guest }
     }
 
-    pub async fn start(&self, spec: Spec, input: Option<Arc<dyn Input>>, output: &Arc<Collected>) -> Guest {
+    pub(crate) async fn start(&self, spec: Spec, input: Option<Arc<dyn Input>>, output: &Arc<Collected>) -> Guest {
         let output: Arc<dyn Output> = Arc::clone(output) as _;
         self.sandbox.start(spec, Stdio { input, output }).await.expect("starts")
     }
@@ -122,17 +127,17 @@ fn component_like(wasm: &[u8]) -> bool {
 }
 
 /// A guest that ended.
-pub struct Ran {
-    pub exit: Exit,
-    pub out: String,
-    pub err: String,
-    pub guest: Guest,
+pub(crate) struct Ran {
+    pub(crate) exit: Exit,
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) guest: Guest,
 }
 
 impl Ran {
     /// What it printed, when it ended well.
     #[track_caller]
-    pub fn printed(&self) -> &str {
+    pub(crate) fn printed(&self) -> &str {
         assert_eq!(self.exit, Exit::Code(0), "stdout: {}\nstderr: {}", self.out, self.err);
         self.out.trim_end()
     }
@@ -140,7 +145,7 @@ impl Ran {
 
 /// Output that is kept, with as much room as it is given.
 #[derive(Default)]
-pub struct Collected(Mutex<Room>);
+pub(crate) struct Collected(Mutex<Room>);
 
 #[derive(Default)]
 struct Room {
@@ -153,28 +158,28 @@ struct Room {
 
 impl Collected {
     /// Output with room for `limit` bytes.
-    pub fn with_room(limit: usize) -> Arc<Self> {
+    pub(crate) fn with_room(limit: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Room { limit: Some(limit), ..Room::default() })))
     }
 
-    pub fn add_room(&self, bytes: usize) {
+    pub(crate) fn add_room(&self, bytes: usize) {
         let mut room = self.0.lock();
         room.limit = room.limit.map(|limit| limit + bytes);
         room.wakers.drain(..).for_each(Waker::wake);
     }
 
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut room = self.0.lock();
         room.closed = true;
         room.wakers.drain(..).for_each(Waker::wake);
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let room = self.0.lock();
         room.out.len() + room.err.len()
     }
 
-    pub fn text(&self, stream: Stream) -> String {
+    pub(crate) fn text(&self, stream: Stream) -> String {
         let room = self.0.lock();
         let bytes = if stream == Stream::Stdout { &room.out } else { &room.err };
         String::from_utf8_lossy(bytes).into_owned()
@@ -206,7 +211,7 @@ impl Output for Collected {
 
 /// Input that a test feeds.
 #[derive(Default)]
-pub struct Fed(Mutex<Feed>);
+pub(crate) struct Fed(Mutex<Feed>);
 
 #[derive(Default)]
 struct Feed {
@@ -217,20 +222,20 @@ struct Feed {
 }
 
 impl Fed {
-    pub fn feed(&self, bytes: &'static str) {
+    pub(crate) fn feed(&self, bytes: &'static str) {
         let mut feed = self.0.lock();
         feed.chunks.push_back(Bytes::from_static(bytes.as_bytes()));
         feed.waker.take().into_iter().for_each(Waker::wake);
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut feed = self.0.lock();
         feed.ended = true;
         feed.waker.take().into_iter().for_each(Waker::wake);
     }
 
     /// Someone waits, or waited, for input.
-    pub fn waited(&self) -> bool {
+    pub(crate) fn waited(&self) -> bool {
         self.0.lock().waited
     }
 }
@@ -238,9 +243,13 @@ impl Fed {
 impl Input for Fed {
     fn read(&self, max: usize) -> InputChunk {
         let mut feed = self.0.lock();
+        let feed = &mut *feed;
         match feed.chunks.front_mut() {
             Some(chunk) => {
-                let bytes = chunk.split_to(max.min(chunk.len()));
+                let bytes = {
+                    let len = max.min(chunk.len());
+                    chunk.split_to(len)
+                };
                 if chunk.is_empty() {
                     feed.chunks.pop_front();
                 }
@@ -263,7 +272,7 @@ impl Input for Fed {
 }
 
 /// Lets other tasks run until `done`.
-pub async fn until(mut done: impl FnMut() -> bool) {
+pub(crate) async fn until(mut done: impl FnMut() -> bool) {
     while !done() {
         tokio::task::yield_now().await;
     }

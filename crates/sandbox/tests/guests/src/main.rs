@@ -11,7 +11,8 @@ fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     for step in args.split(|arg| arg == ";") {
         if let Err(error) = run(step) {
-            eprintln!("{}: {error}", step.join(" "));
+            // Standard error may be closed.
+            let _ = writeln!(io::stderr(), "{}: {error}", step.join(" "));
             exit(1);
         }
     }
@@ -32,7 +33,7 @@ fn run(step: &[String]) -> io::Result<()> {
         ["exit", status] => exit(status.parse().unwrap()),
         ["abort"] => fail_on_purpose(),
         ["panic"] => panic!("on purpose"),
-        ["echo"] => io::copy(&mut io::stdin(), &mut io::stdout()).map(drop),
+        ["echo"] => echo(),
         ["read-some"] => {
             let mut buffer = [0; 64];
             let n = io::stdin().read(&mut buffer)?;
@@ -136,17 +137,28 @@ fn run(step: &[String]) -> io::Result<()> {
     }
 }
 
+fn echo() -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        match io::stdin().read(&mut buffer)? {
+            0 => return Ok(()),
+            n => io::stdout().write_all(&buffer[..n])?,
+        }
+        io::stdout().flush()?;
+    }
+}
+
 fn print(line: String) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
 #[inline(never)]
 fn fail_on_purpose() -> ! {
-    std::hint::black_box(std::process::abort())
+    std::process::abort()
 }
 
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let here = std::hint::black_box([depth; 16]);
-    recurse(std::hint::black_box(depth + 1)) + here[0]
+    if depth == u64::MAX { 0 } else { recurse(std::hint::black_box(depth + 1)) + here[0] }
 }

@@ -1,0 +1,99 @@
+//! `GET /containers/NAME/json`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::json;
+use sprat_docker_api::{ContainerInspect, ContainerState, NetworkSettings, PortBinding, format_time};
+use sprat_engine::{Container, ImageConfig, Status};
+
+use super::{config, list};
+use crate::docker::params::Params;
+use crate::docker::{ApiError, Door, networks, volumes};
+
+pub(super) async fn inspect(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<ContainerInspect>, ApiError> {
+    let container = door.engine.inspect(&name)?;
+    // The image may be gone; the container shows what is in effect then.
+    let image = door.engine.image(&container.image.to_string()).ok();
+    let mut answer = render(&container, image.as_ref().map(|image| &image.config));
+    if params.flag("size") {
+        let upper = container.upper.clone();
+        let written = tokio::task::spawn_blocking(move || volumes::folder_bytes(&upper)).await.unwrap_or_default();
+        answer.size_rw = Some(written);
+        answer.size_root_fs = Some(written + image.map_or(0, |image| image.size));
+    }
+    Ok(Json(answer))
+}
+
+fn render(container: &Container, image: Option<&ImageConfig>) -> ContainerInspect {
+    let (config, host_config) = config::echo(container, image);
+    let mut argv = container.argv.iter().cloned();
+    ContainerInspect {
+        id: container.id.to_string(),
+        created: container.created.to_string(),
+        path: argv.next().unwrap_or_default(),
+        args: argv.collect(),
+        state: state(container),
+        image: container.image.to_string(),
+        log_path: container.log_path.to_string_lossy().into_owned(),
+        name: format!("/{}", container.name),
+        restart_count: container.restart_count,
+        driver: "sprat".to_owned(),
+        platform: "linux".to_owned(),
+        host_config,
+        graph_driver: json!({ "Name": "sprat", "Data": { "UpperDir": container.upper, "LowerDir": container.layers } }),
+        mounts: list::mounts(container),
+        config,
+        network_settings: network(container, image),
+        ..ContainerInspect::default()
+    }
+}
+
+fn state(container: &Container) -> ContainerState {
+    let state = &container.state;
+    let exit = state.exit.as_ref();
+    let failed = !state.error.is_empty();
+    ContainerState {
+        status: list::state(state.status).to_owned(),
+        running: matches!(state.status, Status::Running | Status::Paused | Status::Restarting),
+        paused: state.status == Status::Paused,
+        restarting: state.status == Status::Restarting,
+        oom_killed: exit.is_some_and(|exit| exit.oom_killed),
+        dead: state.status == Status::Dead,
+        pid: state.pid,
+        exit_code: exit.map_or(0, |exit| exit.code.into()),
+        error: if failed { state.error.clone() } else { exit.map(|exit| exit.message.clone()).unwrap_or_default() },
+        started_at: format_time(state.started),
+        finished_at: format_time(exit.map(|exit| exit.at)),
+    }
+}
+
+fn network(container: &Container, image: Option<&ImageConfig>) -> NetworkSettings {
+    NetworkSettings {
+        ports: ports(container, image),
+        networks: networks::endpoints(&container.spec.network),
+        ..NetworkSettings::default()
+    }
+}
+
+/// Bindings by container port while it runs; exposed ports without a binding are null, as in docker.
+fn ports(container: &Container, image: Option<&ImageConfig>) -> BTreeMap<String, Option<Vec<PortBinding>>> {
+    if !matches!(container.state.status, Status::Running | Status::Paused) {
+        return BTreeMap::new();
+    }
+    let exposed = container.spec.exposed_ports.iter().chain(image.into_iter().flat_map(|image| &image.exposed_ports));
+    let mut ports: BTreeMap<_, Option<Vec<_>>> = exposed.map(|port| (port.clone(), None)).collect();
+    for port in &container.ports {
+        let host_ip = if port.host_ip.is_empty() { "0.0.0.0".to_owned() } else { port.host_ip.clone() };
+        let binding = PortBinding { host_ip, host_port: port.host.to_string() };
+        let key = format!("{}/{}", port.container, port.protocol);
+        ports.entry(key).or_default().get_or_insert_default().push(binding);
+    }
+    ports
+}

@@ -1,0 +1,89 @@
+//! One image in full, and its history.
+
+use axum::Json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sprat_docker_api::{ApiVersion, HistoryItem, ImageInspect, RootFs, ZERO_TIME, format_time};
+use sprat_engine::{HistoryEntry, Image, ImageConfig};
+
+use super::list::familiar;
+use crate::docker::{ApiError, Door};
+
+pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Json<ImageInspect>, ApiError> {
+    let image = door.engine.image(name)?;
+    Ok(Json(ImageInspect {
+        id: image.id.to_string(),
+        repo_tags: familiar(&image.tags),
+        repo_digests: familiar(&image.repo_digests),
+        parent: String::new(),
+        comment: image.history.last().map(|step| step.comment.clone()).unwrap_or_default(),
+        created: format_time(image.created),
+        docker_version: String::new(),
+        author: image.author.clone(),
+        config: config(&image.config),
+        architecture: image.architecture.clone(),
+        os: image.os.clone(),
+        size: image.size,
+        virtual_size: (!version.at_least(44)).then_some(image.size),
+        graph_driver: json!({ "Name": "sprat", "Data": null }),
+        root_fs: RootFs {
+            kind: "layers".to_owned(),
+            layers: image.layers.iter().map(|layer| layer.diff_id.to_string()).collect(),
+        },
+        metadata: json!({ "LastTagTime": ZERO_TIME }),
+    }))
+}
+
+/// An image's configuration with all fields that clients expect to find.
+fn config(config: &ImageConfig) -> Value {
+    let mut value = json!({
+        "User": "", "Env": null, "Entrypoint": null, "Cmd": null, "WorkingDir": "", "Labels": null, "Volumes": null,
+        "OnBuild": null,
+    });
+    if let (Value::Object(all), Ok(Value::Object(set))) = (&mut value, serde_json::to_value(config)) {
+        all.extend(set);
+    }
+    value
+}
+
+pub(super) fn history(door: &Door, name: &str) -> Result<Json<Vec<HistoryItem>>, ApiError> {
+    Ok(Json(steps(&*door.engine.image(name)?)))
+}
+
+/// Steps newest first. An image without a history shows its layers.
+fn steps(image: &Image) -> Vec<HistoryItem> {
+    let mut layers = image.layers.iter();
+    let bare = vec![HistoryEntry::default(); if image.history.is_empty() { image.layers.len() } else { 0 }];
+    let mut items: Vec<_> = image
+        .history
+        .iter()
+        .chain(&bare)
+        .map(|step| HistoryItem {
+            id: "<missing>".to_owned(),
+            created: step.created.map_or(0, Timestamp::as_second),
+            created_by: step.created_by.clone(),
+            tags: None,
+            size: if step.empty_layer { 0 } else { layers.next().map_or(0, |layer| layer.size) },
+            comment: step.comment.clone(),
+        })
+        .collect();
+    items.reverse();
+    if let Some(newest) = items.first_mut() {
+        newest.id = image.id.to_string();
+        newest.tags = Some(familiar(&image.tags)).filter(|tags| !tags.is_empty());
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_has_every_field_clients_expect() {
+        let value = config(&ImageConfig { cmd: Some(vec!["/x".into()]), ..ImageConfig::default() });
+        assert_eq!(value["Cmd"], json!(["/x"]));
+        assert_eq!(value["Entrypoint"], Value::Null);
+        assert_eq!(value["WorkingDir"], "");
+    }
+}

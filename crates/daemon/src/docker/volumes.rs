@@ -1,0 +1,160 @@
+//! Volumes.
+
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode};
+use sprat_docker_api::{Filters, Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage, format_time};
+use sprat_engine::{ContainerId, EngineError, Volume as EngineVolume, VolumeSpec};
+
+use super::params::{Params, Version};
+use super::system::NO_CONTENT;
+use super::{ApiError, Door, body};
+
+pub(super) fn routes() -> Router<Arc<Door>> {
+    Router::new()
+        .route("/volumes", get(list))
+        .route("/volumes/create", post(create))
+        .route("/volumes/prune", post(prune))
+        .route("/volumes/{name}", get(inspect).delete(remove))
+}
+
+async fn list(State(door): State<Arc<Door>>, params: Params) -> Result<Json<VolumeList>, ApiError> {
+    let filters = params.filters()?.only(&["name", "label", "label!", "driver", "dangling"])?;
+    let dangling = filters.get_bool("dangling")?;
+    let wanted = |volume: &EngineVolume, users: &[ContainerId]| {
+        matches(&filters, volume) && dangling.is_none_or(|dangling| dangling == users.is_empty())
+    };
+    let volumes = door.engine.volumes().into_iter().filter(|(volume, users)| wanted(volume, users));
+    Ok(Json(VolumeList { volumes: volumes.map(|(volume, _)| render(volume)).collect(), warnings: None }))
+}
+
+fn matches(filters: &Filters, volume: &EngineVolume) -> bool {
+    let any = |key, test: &dyn Fn(&String) -> bool| filters.get(key).is_empty() || filters.get(key).iter().any(test);
+    any("name", &|name| volume.name.contains(name.as_str()))
+        && any("driver", &|driver| driver == "local")
+        && filters.matches_labels(&volume.labels)
+}
+
+async fn create(
+    State(door): State<Arc<Door>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Volume>), ApiError> {
+    let request = body::json::<VolumeCreate>(&headers, body).await?.map(|(request, _)| request).unwrap_or_default();
+    let spec =
+        VolumeSpec { name: request.name, driver: request.driver, labels: request.labels, options: request.driver_opts };
+    Ok((StatusCode::CREATED, Json(render(door.engine.create_volume(spec).await?))))
+}
+
+async fn inspect(State(door): State<Arc<Door>>, Path(name): Path<String>) -> Result<Json<Volume>, ApiError> {
+    let found = door.engine.volumes().into_iter().find(|(volume, _)| volume.name == name);
+    let (volume, _) = found.ok_or(EngineError::NoSuchVolume(name))?;
+    Ok(Json(render(volume)))
+}
+
+async fn remove(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<StatusCode, ApiError> {
+    door.engine.remove_volume(&name, params.flag("force")).await?;
+    Ok(NO_CONTENT)
+}
+
+/// Before 1.42 all unused volumes are removed; since then only anonymous ones, unless `all=true`.
+async fn prune(
+    State(door): State<Arc<Door>>,
+    Version(version): Version,
+    params: Params,
+) -> Result<Json<VolumePrune>, ApiError> {
+    let filters = params.filters()?.only(&["all", "label", "label!"])?;
+    let all = filters.get_bool("all")?.unwrap_or(!version.at_least(42));
+    let pruned = if filters.get("label").is_empty() && filters.get("label!").is_empty() {
+        door.engine.prune_volumes(all).await?
+    } else {
+        prune_labelled(&door, &filters, all).await?
+    };
+    Ok(Json(VolumePrune { volumes_deleted: pruned.0, space_reclaimed: pruned.1 }))
+}
+
+async fn prune_labelled(door: &Door, filters: &Filters, all: bool) -> Result<(Vec<String>, u64), ApiError> {
+    let (mut names, mut freed) = (Vec::new(), 0);
+    for (volume, users) in door.engine.volumes() {
+        if !users.is_empty() || !(all || volume.anonymous) || !filters.matches_labels(&volume.labels) {
+            continue;
+        }
+        let size = folder_bytes(&volume.mountpoint);
+        match door.engine.remove_volume(&volume.name, false).await {
+            Ok(()) => {
+                freed += size;
+                names.push(volume.name);
+            }
+            // A container took it meanwhile.
+            Err(EngineError::VolumeInUse { .. } | EngineError::NoSuchVolume(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((names, freed))
+}
+
+fn render(volume: EngineVolume) -> Volume {
+    Volume {
+        created_at: format_time(Some(volume.created)),
+        driver: "local".to_owned(),
+        labels: volume.labels,
+        mountpoint: volume.mountpoint.to_string_lossy().into_owned(),
+        name: volume.name,
+        options: volume.options,
+        scope: "local".to_owned(),
+        usage_data: None,
+    }
+}
+
+/// Volumes with the bytes they take, for `system df`.
+pub(super) async fn with_usage(volumes: Vec<(EngineVolume, Vec<ContainerId>)>) -> Vec<Volume> {
+    let measure = move || {
+        volumes.into_iter().map(|(volume, users)| {
+            let size = i64::try_from(folder_bytes(&volume.mountpoint)).unwrap_or(i64::MAX);
+            let usage = VolumeUsage { size, ref_count: i64::try_from(users.len()).unwrap_or(i64::MAX) };
+            Volume { usage_data: Some(usage), ..render(volume) }
+        })
+    };
+    tokio::task::spawn_blocking(|| measure().collect()).await.unwrap_or_default()
+}
+
+/// Bytes of the files in a folder; what can't be read counts nothing, links are not followed. Blocks.
+pub(super) fn folder_bytes(folder: &FsPath) -> u64 {
+    let mut folders = vec![folder.to_owned()];
+    let mut bytes = 0;
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten() {
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
+                Ok(meta) => bytes += meta.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folders_bytes_are_those_of_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("a")).unwrap();
+        fs_err::write(folder.path().join("a/b"), "12345").unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
+        assert!(folder_bytes(folder.path()) >= 5);
+        assert_eq!(folder_bytes(FsPath::new("/nowhere/at/all")), 0);
+    }
+}

@@ -1,0 +1,322 @@
+//! Containers in answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::lenient::null_default;
+
+/// The answer to a create request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateResponse {
+    /// The container's id.
+    pub id: String,
+    /// What was accepted but has no effect.
+    #[serde(default, deserialize_with = "null_default")]
+    pub warnings: Vec<String>,
+}
+
+/// The answer to a wait request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WaitResponse {
+    /// The exit status.
+    pub status_code: i64,
+    /// Why waiting or running failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<WaitError>,
+}
+
+/// Why waiting or running failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WaitError {
+    /// What happened.
+    pub message: String,
+}
+
+/// One container of the list.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerSummary {
+    /// Its id.
+    pub id: String,
+    /// Its names, each with a slash.
+    pub names: Vec<String>,
+    /// The image as it was named.
+    pub image: String,
+    /// The image's id.
+    #[serde(rename = "ImageID")]
+    pub image_id: String,
+    /// Program and arguments as one line.
+    pub command: String,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// Exposed and published ports.
+    pub ports: Vec<ListedPort>,
+    /// Bytes it wrote, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_rw: Option<u64>,
+    /// Bytes of all its files, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_root_fs: Option<u64>,
+    /// Its labels.
+    #[serde(deserialize_with = "null_default")]
+    pub labels: BTreeMap<String, String>,
+    /// `running`, `exited` …
+    pub state: String,
+    /// `Up 2 minutes` …
+    pub status: String,
+    /// What the list shows of it.
+    pub host_config: SummaryHostConfig,
+    /// Its networks.
+    pub network_settings: SummaryNetworks,
+    /// Its mounts.
+    pub mounts: Vec<MountPoint>,
+}
+
+/// What the list shows of the host configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SummaryHostConfig {
+    /// The network mode.
+    pub network_mode: String,
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What the list shows of the networks.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SummaryNetworks {
+    /// By name.
+    pub networks: BTreeMap<String, EndpointSettings>,
+}
+
+/// A port of the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedPort {
+    /// Address of the host.
+    #[serde(rename = "IP", default, skip_serializing_if = "String::is_empty")]
+    pub ip: String,
+    /// Port in the container.
+    #[serde(rename = "PrivatePort", default)]
+    pub private_port: u16,
+    /// Port of the host.
+    #[serde(rename = "PublicPort", default, skip_serializing_if = "Option::is_none")]
+    pub public_port: Option<u16>,
+    /// `tcp` or `udp`.
+    #[serde(rename = "Type", default)]
+    pub protocol: String,
+}
+
+/// A mount.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct MountPoint {
+    /// `bind`, `volume` or `tmpfs`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The volume's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Folder of the host.
+    pub source: String,
+    /// Path in the container.
+    pub destination: String,
+    /// The volume's driver.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub driver: String,
+    /// Options as given.
+    pub mode: String,
+    /// It can be written.
+    #[serde(rename = "RW")]
+    pub rw: bool,
+    /// Propagation of a bind mount.
+    pub propagation: String,
+}
+
+/// Where a published port is bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PortBinding {
+    /// Address of the host; empty is all.
+    #[serde(deserialize_with = "null_default")]
+    pub host_ip: String,
+    /// Port of the host; empty is a free one.
+    #[serde(deserialize_with = "null_default")]
+    pub host_port: String,
+}
+
+/// A container in full. `config` and `host_config` echo the create request, so they stay JSON.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerInspect {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created: String,
+    /// The program.
+    pub path: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Where it stands.
+    pub state: ContainerState,
+    /// The image's id.
+    pub image: String,
+    /// Not used; clients expect the field.
+    pub resolv_conf_path: String,
+    /// Not used.
+    pub hostname_path: String,
+    /// Not used.
+    pub hosts_path: String,
+    /// Its log file.
+    pub log_path: String,
+    /// Its name with a slash.
+    pub name: String,
+    /// Times the restart policy started it again.
+    pub restart_count: u32,
+    /// `sprat`.
+    pub driver: String,
+    /// `linux`, as clients expect.
+    pub platform: String,
+    /// Not used.
+    pub mount_label: String,
+    /// Not used.
+    pub process_label: String,
+    /// Not used.
+    pub app_armor_profile: String,
+    /// Ids of running execs.
+    #[serde(rename = "ExecIDs")]
+    pub exec_ids: Option<Vec<String>>,
+    /// What was asked of the host.
+    pub host_config: Value,
+    /// Storage.
+    pub graph_driver: Value,
+    /// Bytes it wrote, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_rw: Option<u64>,
+    /// Bytes of all its files, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_root_fs: Option<u64>,
+    /// Its mounts.
+    pub mounts: Vec<MountPoint>,
+    /// What was asked for, with the image's values.
+    pub config: Value,
+    /// Its networks.
+    pub network_settings: NetworkSettings,
+}
+
+/// Where a container stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerState {
+    /// `running`, `exited` …
+    pub status: String,
+    /// It runs (also when held or restarting).
+    pub running: bool,
+    /// It is held.
+    pub paused: bool,
+    /// Its restart policy is about to start it.
+    pub restarting: bool,
+    /// It hit its memory limit.
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    /// Its removal failed.
+    pub dead: bool,
+    /// Process id of its worker.
+    pub pid: u32,
+    /// Exit status.
+    pub exit_code: i64,
+    /// Why it failed.
+    pub error: String,
+    /// When it last started.
+    pub started_at: String,
+    /// When it last ended.
+    pub finished_at: String,
+}
+
+/// A container's networks, with the top-level fields that old clients read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkSettings {
+    /// Not used.
+    pub bridge: String,
+    /// Not used.
+    #[serde(rename = "SandboxID")]
+    pub sandbox_id: String,
+    /// Not used.
+    pub sandbox_key: String,
+    /// Bindings by container port; `None` for exposed ones that aren't published.
+    pub ports: BTreeMap<String, Option<Vec<PortBinding>>>,
+    /// The default network's endpoint.
+    #[serde(rename = "EndpointID")]
+    pub endpoint_id: String,
+    /// The default network's gateway.
+    pub gateway: String,
+    /// The address on the default network.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
+    /// Its prefix length.
+    #[serde(rename = "IPPrefixLen")]
+    pub ip_prefix_len: u8,
+    /// Not used.
+    #[serde(rename = "IPv6Gateway")]
+    pub ipv6_gateway: String,
+    /// Not used.
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: String,
+    /// Not used.
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    pub global_ipv6_prefix_len: u8,
+    /// The address of its interface.
+    pub mac_address: String,
+    /// By name.
+    pub networks: BTreeMap<String, EndpointSettings>,
+}
+
+/// A container on one network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EndpointSettings {
+    /// Addresses that were asked for.
+    #[serde(rename = "IPAMConfig")]
+    pub ipam_config: Option<Value>,
+    /// Links that were asked for.
+    pub links: Option<Vec<String>>,
+    /// Further names.
+    pub aliases: Option<Vec<String>>,
+    /// The interface's address.
+    pub mac_address: String,
+    /// The network's id.
+    #[serde(rename = "NetworkID")]
+    pub network_id: String,
+    /// The endpoint's id.
+    #[serde(rename = "EndpointID")]
+    pub endpoint_id: String,
+    /// The gateway.
+    pub gateway: String,
+    /// The address.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
+    /// Its prefix length.
+    #[serde(rename = "IPPrefixLen")]
+    pub ip_prefix_len: u8,
+    /// Not used.
+    #[serde(rename = "IPv6Gateway")]
+    pub ipv6_gateway: String,
+    /// Not used.
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: String,
+    /// Not used.
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    pub global_ipv6_prefix_len: u8,
+    /// Options of the driver.
+    pub driver_opts: Option<BTreeMap<String, String>>,
+    /// Names that resolve to it.
+    #[serde(rename = "DNSNames")]
+    pub dns_names: Option<Vec<String>>,
+}
