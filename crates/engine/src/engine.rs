@@ -219,7 +219,7 @@ impl Engine {
     /// No such container, or it ended.
     pub async fn attach(&self, name: &str, options: AttachOptions) -> Result<Attachment, EngineError> {
         let record = self.core.containers.find(name)?;
-        Arc::clone(&self.core).attach(record, options).await
+        to_the_end(Arc::clone(&self.core).attach(record, options)).await
     }
 
     /// Sets the terminal's size.

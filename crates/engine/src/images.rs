@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
-use sprat_image::{
-    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, archive,
-};
+use sprat_image::{Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, archive};
 
 use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;

@@ -170,11 +170,16 @@ impl Workers {
             let places = u64::from(self.config.max_workers) * u64::from(self.config.worker_slots);
             return Err(EngineError::Full { places });
         }
-        let worker = self.spawn(kind).await?;
-        worker.load.fetch_add(1, Ordering::AcqRel);
-        let place = Place { worker: Arc::clone(&worker), vacated: self.vacated.clone() };
-        self.list.lock().push(worker);
-        Ok(place)
+        // On a task of its own: a caller that goes away must not leave a process that nobody knows. Its place is given
+        // back then, and with it the worker.
+        let (this, kind) = (Arc::clone(self), kind.clone());
+        let spawned = tokio::spawn(async move {
+            let worker = this.spawn(&kind).await?;
+            let place = this.occupy(&worker);
+            this.list.lock().push(worker);
+            Ok(place)
+        });
+        spawned.await.map_err(|error| EngineError::Worker(format!("an internal task failed: {error}")))?
     }
 
     /// The place of a guest that was found running in a worker.

@@ -1,6 +1,6 @@
 //! Containers in real, confined workers: this test program, started anew as worker and compiler.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what goes wrong here fails a test")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails a test")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +109,9 @@ impl World {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o755);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             tar.append_data(&mut header, name, text.as_bytes()).unwrap();
         }
         let archive = dir.path().join("image.tar");
@@ -152,6 +155,11 @@ impl World {
     }
 }
 
+fn now_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_nanos()).unwrap()
+}
+
 fn run(program: &str) -> ContainerSpec {
     ContainerSpec { cmd: Some(vec![program.to_owned()]), ..ContainerSpec::default() }
 }
@@ -160,7 +168,6 @@ fn run(program: &str) -> ContainerSpec {
 async fn a_container_lives_and_is_gone() {
     let world = World::new().await;
     let engine = &world.engine;
-    let since = EventFilter { since_ns: Some(0), ..EventFilter::default() };
     world.create("bass", run("/fail")).await;
     assert_eq!(world.status("bass"), Status::Created);
     let exit = engine.wait("bass", WaitCondition::NextExit).unwrap();
@@ -173,8 +180,10 @@ async fn a_container_lives_and_is_gone() {
     engine.remove("bass", RemoveOptions::default()).await.unwrap();
     assert!(matches!(engine.inspect("bass"), Err(EngineError::NoSuchContainer(_))));
     assert_eq!(std::fs::read_dir(world.dir.path().join("root/containers")).unwrap().count(), 0);
-    let events: Vec<_> = engine.events(since).unwrap().take(10).collect().await;
-    let told: Vec<&str> = events.iter().map(|event| event.action.as_str()).filter(|action| *action != "import").collect();
+    let past = EventFilter { since_ns: Some(0), until_ns: Some(now_ns()), ..EventFilter::default() };
+    let events: Vec<_> = engine.events(past).unwrap().collect().await;
+    let told: Vec<&str> =
+        events.iter().map(|event| event.action.as_str()).filter(|action| *action != "import").collect();
     assert_eq!(told, ["create", "start", "die", "start", "die", "destroy"]);
     let die = events.iter().find(|event| event.action == "die").unwrap();
     assert_eq!((die.attributes["exitCode"].as_str(), die.attributes["name"].as_str()), ("3", "bass"));
@@ -404,4 +413,91 @@ async fn a_damaged_store_is_refused_and_left_as_it_is() {
     let error = Engine::open(config(&dir)).await.unwrap_err();
     assert!(matches!(&error, EngineError::Store { .. }) && error.to_string().contains("damaged"), "{error}");
     assert_eq!(std::fs::read(&db).unwrap(), b"this is no database, and never was one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_with_the_same_bind_mounts_share_a_confined_worker() {
+    let world = World::new().await;
+    let source = world.dir.path().join("shared");
+    let bind = |create| MountSpec {
+        target: "/in".to_owned(),
+        kind: MountKind::Bind { source: source.clone(), create },
+        read_only: false,
+    };
+    let missing = ContainerSpec { image: "guests".to_owned(), mounts: vec![bind(false)], ..run("/echo") };
+    assert!(world.engine.create(missing).await.unwrap_err().to_string().contains("bind source path does not exist"));
+    for name in ["bass", "cod"] {
+        // The program comes from the mount.
+        world.create(name, ContainerSpec { mounts: vec![bind(true)], ..run("/in/spin") }).await;
+    }
+    world.create("hake", run("/spin")).await;
+    assert!(matches!(world.engine.start("bass").await, Err(EngineError::ProgramNotFound(_))));
+    std::fs::write(source.join("spin"), SPIN).unwrap();
+    for name in ["bass", "cod", "hake"] {
+        world.engine.start(name).await.unwrap();
+    }
+    let pid = |name: &str| world.engine.inspect(name).unwrap().state.pid;
+    assert_eq!(pid("bass"), pid("cod"));
+    assert_ne!(pid("bass"), pid("hake"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_makes_an_image_that_runs() {
+    let world = World::new().await;
+    world.create("bass", run("/fail")).await;
+    let request = sprat_engine::CommitRequest {
+        container: "bass".to_owned(),
+        tag: Some("caught:1".parse().unwrap()),
+        changes: vec!["LABEL sea=south".to_owned()],
+        ..sprat_engine::CommitRequest::default()
+    };
+    world.engine.commit(request).await.unwrap();
+    let spec = ContainerSpec { name: Some("cod".to_owned()), image: "caught:1".to_owned(), ..ContainerSpec::default() };
+    world.engine.create(spec).await.unwrap();
+    world.engine.start("cod").await.unwrap();
+    assert_eq!(world.exit("cod", WaitCondition::NotRunning).await.0, 3);
+    assert_eq!(world.engine.inspect("cod").unwrap().labels["sea"], "south");
+    assert!(world.engine.remove_image("caught:1", false).await.is_err(), "a container uses it");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, not a test"]
+async fn time_of_a_whole_life() {
+    let world = World::new().await;
+    let rss = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let life = |index: u32| {
+        let world = &world;
+        async move {
+            let name = format!("life{index}");
+            let begin = std::time::Instant::now();
+            world.create(&name, run("/fail")).await;
+            let exit = world.engine.wait(&name, WaitCondition::NextExit).unwrap();
+            world.engine.start(&name).await.unwrap();
+            exit.await;
+            world.engine.remove(&name, RemoveOptions::default()).await.unwrap();
+            begin.elapsed()
+        }
+    };
+    let median = async |from: u32| {
+        let mut times = Vec::new();
+        for index in from..from + 200 {
+            times.push(life(index).await);
+        }
+        times.sort();
+        times[100]
+    };
+    let few = median(0).await;
+    let before = rss();
+    for index in 0..10_000 {
+        world.create(&format!("crowd{index}"), run("/echo")).await;
+    }
+    let after = rss();
+    println!("life: {few:?}; beside 10,000: {:?}; memory each: {} KiB/10k", median(1000).await, after - before);
+    world.end().await;
 }
