@@ -66,6 +66,9 @@ pub(crate) struct WorkerData {
     pub(crate) log: PathBuf,
 }
 
+/// Time a worker has to end after it was told to.
+const END_DEADLINE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// A running worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -352,6 +355,8 @@ impl Workers {
 
     /// Ends all workers.
     pub(crate) async fn end_all(&self) {
+        // A worker that is being started comes onto the list before this.
+        let _turn = self.spawning.lock().await;
         let all = std::mem::take(&mut *self.list.lock());
         futures_util::future::join_all(all.iter().map(|worker| self.end(worker))).await;
     }
@@ -361,8 +366,22 @@ impl Workers {
         if let Err(error) = worker.client.shutdown().await {
             tracing::debug!(worker = worker.name, %error, "it was gone already");
         }
+        let pid = worker.client.pid();
+        if matches!(tokio::task::spawn_blocking(move || process_end(pid)).await, Ok(false)) {
+            tracing::warn!(worker = worker.name, "it does not end");
+        }
         self.erase(&worker.name, &worker.data);
     }
+}
+
+/// Waits until a process has ended, or for [`END_DEADLINE`]; at once if the kernel can't tell. True if it has ended.
+fn process_end(pid: u32) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let Some(Ok(process)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
+    let deadline = Timespec::try_from(END_DEADLINE).ok();
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], deadline.as_ref()) != Ok(0)
 }
 
 fn remove_quietly(path: &Path) {

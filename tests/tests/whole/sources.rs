@@ -17,7 +17,10 @@ fn a_text_file_with_a_mistake_is_refused_with_its_place() {
     let sprat = Installation::start();
     let path = text_file(&sprat, "wrong", "(module\n  (func (export \"_start\") (nonsense)))");
     let output = sprat.sprat(&["run", path.to_str().expect("UTF-8")]);
-    assert!(output.stderr.contains("is no valid wasm text") && output.stderr.contains("2:"), "{output:?}");
+    assert!(
+        output.stderr.contains("is no valid wasm text") && output.stderr.contains("line 2, column 28"),
+        "{output:?}"
+    );
 }
 
 #[test]

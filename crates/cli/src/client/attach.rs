@@ -52,8 +52,15 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Copies output to our own streams until the container ends it.
-    pub(crate) async fn copy(mut self) -> std::io::Result<()> {
+    /// Copies output to our own streams until the container ends it. A reader of ours that goes away is no error.
+    pub(crate) async fn copy(self) -> std::io::Result<()> {
+        match self.copy_all().await {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn copy_all(mut self) -> std::io::Result<()> {
         let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
         if self.raw {
             while let n @ 1.. = self.from.read(&mut self.buffer).await? {

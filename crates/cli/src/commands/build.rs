@@ -54,9 +54,8 @@ pub(super) async fn quietly(client: &Client, source: &Source) -> Result<String, 
     let context = source.prepare(None, &activity)?;
     let tag = source.default_tag()?;
     let path = Query::new("/build").add("dockerfile", &context.dockerfile).add("t", &tag).add("rm", "1").path();
-    let id = send(client, &path, context, &activity, false).await?;
-    activity.stop();
-    Ok(if id.is_empty() { tag } else { id })
+    send(client, &path, context, &activity, false).await?;
+    Ok(tag)
 }
 
 async fn send(

@@ -16,6 +16,10 @@ use super::{ApiError, Door, lines};
 
 pub(super) async fn events(State(door): State<Arc<Door>>, params: Params) -> Result<Response, ApiError> {
     let nanoseconds = |key| -> Result<Option<i64>, ApiError> {
+        // For logs zero means "no limit"; here it is the time itself, and asks for all that is kept.
+        if params.text(key) == Some("0") {
+            return Ok(Some(0));
+        }
         Ok(params.time(key)?.map(|time| i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)))
     };
     let filter = EventFilter {

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::StatusCode;
 use serde_json::{Value, json};
 use sprat_engine::Description;
 
 use super::params::Params;
-use super::system::NO_CONTENT;
 use super::{ApiError, Door, Ending};
 
 pub(super) fn routes() -> Router<Arc<Door>> {
@@ -21,11 +19,12 @@ pub(super) fn routes() -> Router<Arc<Door>> {
 }
 
 /// Ends the daemon. Containers are stopped first, unless `keep=1`.
-async fn shutdown(State(door): State<Arc<Door>>, params: Params) -> StatusCode {
+/// Answers with the process id, so that the caller can wait for the end.
+async fn shutdown(State(door): State<Arc<Door>>, params: Params) -> Json<Value> {
     let ending = if params.flag("keep") { Ending::LeaveContainers } else { Ending::StopContainers };
     // A full channel means that the daemon is ending already.
     let _ = door.end.try_send(ending);
-    NO_CONTENT
+    Json(json!({ "pid": std::process::id() }))
 }
 
 /// What the program of an image is; `path` names another than the entry point's.
