@@ -2,6 +2,8 @@
 //!
 //! Each [`Installation`] has its own root, socket and workers below a temporary folder, so tests share nothing.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
+
 mod client;
 mod guests;
 mod installation;

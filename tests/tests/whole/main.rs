@@ -1,5 +1,7 @@
 //! Tests of the whole: the real daemon, workers and command line, and real clients.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
 mod daemon_kills;
 mod docker_cli;
 mod examples;
