@@ -170,8 +170,11 @@ pub(crate) struct ContainerArgs {
     #[arg(long, value_name = "GROUP")]
     pub group_add: Vec<String>,
     /// Host name
-    #[arg(long)]
+    #[arg(short = 'h', long)]
     pub hostname: Option<String>,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
     /// Set a label
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
@@ -238,6 +241,7 @@ pub(crate) struct ContainerArgs {
 
 /// `sprat run`
 #[derive(Debug, Args)]
+#[command(args_override_self = true, disable_help_flag = true)]
 #[command(after_help = "\
 Examples:
   sprat run examples/hello
@@ -254,6 +258,7 @@ pub(crate) struct RunArgs {
 
 /// `sprat create`
 #[derive(Debug, Args)]
+#[command(args_override_self = true, disable_help_flag = true)]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub container: ContainerArgs,

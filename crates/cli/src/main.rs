@@ -1,5 +1,8 @@
 //! The binary `sprat`: the command line, and by hidden verbs the daemon, the worker and the compiler child.
 
+#[macro_use]
+mod output;
+
 mod args;
 mod client;
 mod commands;
@@ -25,7 +28,6 @@ fn main() {
         error.print();
         error.status
     });
-    // Ends at once: a read of standard input that waits in a thread must not hold us.
     std::process::exit(i32::from(status))
 }
 
@@ -43,5 +45,8 @@ fn run(cli: args::Cli) -> Outcome {
         .enable_all()
         .build()
         .map_err(|e| CliError::new("cannot start").why(e))?;
-    runtime.block_on(commands::dispatch(&settings, cli.command))
+    let outcome = runtime.block_on(commands::dispatch(&settings, cli.command));
+    // A read of standard input may still wait in a thread; it must not hold us.
+    runtime.shutdown_background();
+    outcome
 }

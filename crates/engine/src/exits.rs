@@ -63,6 +63,10 @@ pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
 impl Core {
     /// A worker says that a guest ended.
     pub(crate) fn exited(self: &Arc<Self>, worker: &str, guest: &str, exit: &Exit, at_ns: i64) {
+        if guest.starts_with(crate::runner::STEP) {
+            // The build that waits for it reads it from the worker, which ends then.
+            return;
+        }
         let known = parse_guest_id(guest).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
         match known {
             Some((record, run)) if record.life().row.run == run => {
@@ -70,7 +74,7 @@ impl Core {
                     self.forget(worker, guest);
                 }
             }
-            // Of an earlier run, of a removed container, or a build's: nobody waits for it here.
+            // Of an earlier run or of a removed container: nobody waits for it.
             _ => self.forget(worker, guest),
         }
     }

@@ -16,6 +16,9 @@ use crate::placement::WorkerKind;
 use crate::user::Accounts;
 use crate::{ContainerSpec, EngineError, settle};
 
+/// How the names of guests begin that are steps of builds; a container's begin with its id.
+pub(crate) const STEP: &str = "step-";
+
 /// Runs RUN steps.
 #[derive(Debug)]
 pub(crate) struct WorkerRunner {
@@ -71,7 +74,7 @@ impl WorkerRunner {
         })
         .await?;
         let env = settle::env(&ContainerSpec::default(), &step.config);
-        let id = format!("step-{:016x}", rand::random::<u64>());
+        let id = format!("{STEP}{:016x}", rand::random::<u64>());
         tracing::debug!(id, program = program.path, "running a build step");
         let spec = Spec {
             program: ProgramSpec {

@@ -89,6 +89,32 @@ fn build_prints_the_classic_builders_words_and_uses_its_cache() {
 }
 
 #[test]
+fn run_steps_run_in_a_container_and_their_status_counts() {
+    let sprat = Installation::start();
+    let folder = sprat.path("steps");
+    std::fs::create_dir(&folder).expect("the folder is ours");
+    std::fs::write(folder.join("p.wat"), sprat_tests::wat(OK)).expect("ours");
+    std::fs::write(folder.join("f.wat"), sprat_tests::wat("(call $exit (i32.const 3))")).expect("ours");
+    let path = folder.to_str().expect("UTF-8").to_owned();
+    let dockerfile = |step: &str| format!("FROM scratch\nCOPY . /\nRUN [\"{step}\"]\nENTRYPOINT [\"/p.wat\"]\n");
+    std::fs::write(folder.join("Dockerfile"), dockerfile("/p.wat")).expect("ours");
+    let built = docker!(sprat, "build", "-t", "stepped", &path);
+    assert!(built.ok().contains("Running in") && built.ok().contains("ok\n"), "{built:?}");
+    std::fs::write(folder.join("Dockerfile"), dockerfile("/f.wat")).expect("ours");
+    let failed = docker!(sprat, "build", &path);
+    assert!(failed.stderr.contains("returned a non-zero code: 3"), "{failed:?}");
+}
+
+#[test]
+fn input_that_nobody_reads_loses_no_output() {
+    let sprat = Installation::start();
+    image(&sprat, "ok", OK);
+    let input = vec![b'x'; 4 << 20];
+    let Some(output) = sprat.docker_with(&["run", "--rm", "-i", "ok"], &input) else { return };
+    assert_eq!(output.stdout, "ok\n", "{output:?}");
+}
+
+#[test]
 fn save_and_load_carry_an_image_to_another_installation() {
     let (one, other) = (Installation::start(), Installation::start());
     image(&one, "ok", OK);

@@ -9,7 +9,7 @@ use super::table::Table;
 
 /// Benchmark and bound in microseconds.
 const FIGURES: [(&str, &str, f64); 3] =
-    [("core", "core module", 1.0), ("wasi-0.1", "WASI 0.1", 1.6), ("wasi-0.2", "WASI 0.2", 4.5)];
+    [("core", "core module", 1.0), ("0.1", "WASI 0.1", 1.6), ("0.2", "WASI 0.2", 4.5)];
 
 pub(super) fn measure(table: &mut Table) -> Result<()> {
     crate::run(
@@ -18,7 +18,7 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
             .stdout(Stdio::null()),
     )?;
     for (name, kind, bound) in FIGURES {
-        let path = crate::target().join("criterion/instance").join(name).join("new/estimates.json");
+        let path = crate::target().join("criterion").join(format!("instantiate_{name}")).join("new/estimates.json");
         let text = std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
         let estimates: Value = serde_json::from_str(&text)?;
         let ns = estimates.pointer("/median/point_estimate").and_then(Value::as_f64).context("a median")?;

@@ -43,7 +43,7 @@ pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
     activity.stop();
     let id = send(client, &query.path(), context, &activity, !args.quiet).await?;
     if args.quiet {
-        println!("{id}");
+        outln!("{id}");
     }
     Ok(0)
 }

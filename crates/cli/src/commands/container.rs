@@ -13,7 +13,7 @@ async fn each(names: &[String], mut action: impl AsyncFnMut(String) -> Result<()
     let mut status = 0;
     for name in names {
         match action(segment(name)).await {
-            Ok(()) => println!("{name}"),
+            Ok(()) => outln!("{name}"),
             Err(error) => {
                 error.print();
                 status = error.status;
@@ -89,7 +89,7 @@ pub(crate) async fn unpause(client: &Client, args: NamesArgs) -> Outcome {
 pub(crate) async fn wait(client: &Client, args: NamesArgs) -> Outcome {
     for name in &args.containers {
         let waiting = client.post_raw(&format!("/containers/{}/wait", segment(name)), None).await?;
-        println!("{}", attach::status(client, waiting).await?);
+        outln!("{}", attach::status(client, waiting).await?);
     }
     Ok(0)
 }

@@ -1,7 +1,5 @@
 //! `sprat events`
 
-use std::io::Write as _;
-
 use hyper::Method;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,9 +28,7 @@ pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {
                 Some(format) => template::render(format, &event)?,
                 None => line(&event),
             };
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{line}")?;
-            out.flush()?;
+            outln!("{line}");
             Ok(())
         })
         .await?;

@@ -49,7 +49,7 @@ pub(crate) async fn remove(client: &Client, args: RmiArgs) -> Outcome {
 /// `Untagged: …` and `Deleted: …` lines.
 pub(super) fn print_changes(changes: &[Value]) {
     for (word, name) in changes.iter().filter_map(Value::as_object).flatten() {
-        println!("{word}: {}", name.as_str().unwrap_or_default());
+        outln!("{word}: {}", name.as_str().unwrap_or_default());
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn history(client: &Client, args: HistoryArgs) -> Outcome {
     let lines: Vec<Row> = list.iter().map(|step| line(step, args.no_trunc)).collect();
     if args.quiet {
         for id in lines.iter().filter_map(|l| l.get("ID").and_then(Value::as_str)) {
-            println!("{id}");
+            outln!("{id}");
         }
         return Ok(0);
     }
@@ -101,6 +101,6 @@ pub(crate) async fn commit(client: &Client, args: CommitArgs) -> Outcome {
         query = query.add("changes", change);
     }
     let answer: Value = client.post(&query.path(), Some(&json!({}))).await?;
-    println!("{}", answer.get("Id").and_then(Value::as_str).unwrap_or_default());
+    outln!("{}", answer.get("Id").and_then(Value::as_str).unwrap_or_default());
     Ok(0)
 }

@@ -39,11 +39,11 @@ async fn show(client: &Client, args: InspectArgs, kinds: &[&str], word: &str) ->
         }
     }
     match args.format.as_deref() {
-        None => println!("{}", serde_json::to_string_pretty(&found)?),
-        Some("json") => println!("{}", serde_json::to_string(&found)?),
+        None => outln!("{}", serde_json::to_string_pretty(&found)?),
+        Some("json") => outln!("{}", serde_json::to_string(&found)?),
         Some(format) => {
             for value in &found {
-                println!("{}", template::render(format, value)?);
+                outln!("{}", template::render(format, value)?);
             }
         }
     }

@@ -147,7 +147,7 @@ fn image(i: &Value, full: bool) -> Vec<Row> {
 fn ids(lines: &[Row]) -> Outcome {
     let mut seen = std::collections::HashSet::new();
     for id in lines.iter().filter_map(|line| line.get("ID").and_then(Value::as_str)).filter(|id| seen.insert(*id)) {
-        println!("{id}");
+        outln!("{id}");
     }
     Ok(0)
 }

@@ -30,7 +30,7 @@ pub(crate) async fn login(client: &Client, args: LoginArgs) -> Outcome {
     let body = json!({"username": username, "password": password, "serveraddress": registry});
     let answer: Value = client.post("/auth", Some(&body)).await?;
     credentials::store(&registry, &username, &password)?;
-    println!("{}", answer.get("Status").and_then(Value::as_str).unwrap_or("Login Succeeded"));
+    outln!("{}", answer.get("Status").and_then(Value::as_str).unwrap_or("Login Succeeded"));
     Ok(0)
 }
 
@@ -38,9 +38,9 @@ pub(crate) async fn login(client: &Client, args: LoginArgs) -> Outcome {
 pub(crate) fn logout(server: Option<String>) -> Outcome {
     let registry = credentials::key(server.as_deref());
     if credentials::forget(&registry)? {
-        println!("Removing login credentials for {registry}");
+        outln!("Removing login credentials for {registry}");
     } else {
-        println!("Not logged in to {registry}");
+        outln!("Not logged in to {registry}");
     }
     Ok(0)
 }

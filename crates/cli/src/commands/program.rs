@@ -50,9 +50,9 @@ pub(crate) fn file_of(command: &Command) -> Option<(&Path, Option<&str>)> {
 
 fn show(description: &Value, format: Option<&str>, name: &str) -> Outcome {
     match format {
-        Some("json") => println!("{description}"),
-        Some(format) => println!("{}", template::render(format, description)?),
-        None => print!("{}", page(description, name)),
+        Some("json") => outln!("{description}"),
+        Some(format) => outln!("{}", template::render(format, description)?),
+        None => out!("{}", page(description, name)),
     }
     Ok(0)
 }

@@ -33,17 +33,17 @@ async fn prune(client: &Client, query: Query, field: &str) -> Result<u64, CliErr
     let answer: Value = client.post(&query.path(), None).await?;
     let gone = answer.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !gone.is_empty() {
-        println!("{}:", field.replace("sDeleted", "s deleted").replace("Deleted", " deleted").replace("  ", " "));
+        outln!("{}:", field.replace("sDeleted", "s deleted").replace("Deleted", " deleted").replace("  ", " "));
     }
     for name in gone.iter().filter_map(Value::as_str) {
-        println!("{name}");
+        outln!("{name}");
     }
     print_changes(gone);
     Ok(answer.get("SpaceReclaimed").and_then(Value::as_u64).unwrap_or_default())
 }
 
 fn done(freed: u64) -> Outcome {
-    println!("\nTotal reclaimed space: {}", size(freed));
+    outln!("\nTotal reclaimed space: {}", size(freed));
     Ok(0)
 }
 

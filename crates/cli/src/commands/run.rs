@@ -20,11 +20,13 @@ const DAEMON: u8 = 125;
 /// `sprat run`
 pub(crate) async fn run(client: &Client, args: RunArgs) -> Outcome {
     let container = &args.container;
-    check_terminal(container)?;
+    if !args.detach {
+        check_terminal(container)?;
+    }
     let id = make(client, container, !args.detach).await?;
     if args.detach {
         begin(client, &id).await?;
-        println!("{id}");
+        outln!("{id}");
         return Ok(0);
     }
     let session = Session::attach(client, &id, container.interactive, container.tty).await?;
@@ -37,7 +39,7 @@ pub(crate) async fn run(client: &Client, args: RunArgs) -> Outcome {
 /// `sprat create`
 pub(crate) async fn create(client: &Client, args: CreateArgs) -> Outcome {
     let id = make(client, &args.container, true).await?;
-    println!("{id}");
+    outln!("{id}");
     Ok(0)
 }
 

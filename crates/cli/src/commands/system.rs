@@ -9,9 +9,9 @@ use crate::render::template;
 
 fn show(value: &Value, format: Option<&str>, page: impl FnOnce() -> String) -> Result<(), CliError> {
     match format {
-        Some("json") => println!("{value}"),
-        Some(format) => println!("{}", template::render(format, value)?),
-        None => print!("{}", page()),
+        Some("json") => outln!("{value}"),
+        Some(format) => outln!("{}", template::render(format, value)?),
+        None => out!("{}", page()),
     }
     Ok(())
 }

@@ -27,10 +27,10 @@ fn split(image: &str) -> (&str, Option<&str>) {
 /// `sprat pull`
 pub(crate) async fn pull(client: &Client, args: PullArgs) -> Outcome {
     if split(&args.image).1.is_none() && !args.quiet {
-        println!("Using default tag: latest");
+        outln!("Using default tag: latest");
     }
     fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
-    println!("{}", args.image);
+    outln!("{}", args.image);
     Ok(0)
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn push(client: &Client, args: PushArgs) -> Outcome {
     let response = client.send(Method::POST, &path, &headers, client::empty()).await?;
     let mut transfers = Transfers::start(args.quiet);
     client.lines(response, |message| transfers.message(&message)).await?;
-    println!("{}", args.image);
+    outln!("{}", args.image);
     Ok(0)
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn load(client: &Client, args: LoadArgs) -> Outcome {
     client
         .lines(response, |message| {
             match message.get("stream").and_then(Value::as_str) {
-                Some(text) => print!("{text}"),
+                Some(text) => out!("{text}"),
                 None => transfers.message(&message)?,
             }
             Ok(())
@@ -143,7 +143,7 @@ pub(crate) async fn import(client: &Client, args: ImportArgs) -> Outcome {
                 return Err(CliError::new(error));
             }
             if let Some(id) = message.get("status").and_then(Value::as_str) {
-                println!("{id}");
+                outln!("{id}");
             }
             Ok(())
         })

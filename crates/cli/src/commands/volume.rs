@@ -12,7 +12,7 @@ use crate::render::rows::{self, Row, row};
 pub(crate) async fn create(client: &Client, name: Option<String>, labels: &[String]) -> Outcome {
     let body = json!({"Name": name.unwrap_or_default(), "Labels": pairs("--label", labels)?});
     let volume: Value = client.post("/volumes/create", Some(&body)).await?;
-    println!("{}", volume.get("Name").and_then(Value::as_str).unwrap_or_default());
+    outln!("{}", volume.get("Name").and_then(Value::as_str).unwrap_or_default());
     Ok(0)
 }
 
@@ -23,7 +23,7 @@ pub(crate) async fn list(client: &Client, quiet: bool, format: Option<String>) -
     let text = |v: &Value, name: &str| v.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     if quiet {
         for volume in &volumes {
-            println!("{}", text(volume, "Name"));
+            outln!("{}", text(volume, "Name"));
         }
         return Ok(0);
     }
@@ -47,7 +47,7 @@ pub(crate) async fn remove(client: &Client, force: bool, volumes: &[String]) -> 
     for name in volumes {
         let path = Query::new(format!("/volumes/{}", segment(name))).flag("force", force).path();
         match client.delete::<Value>(&path).await {
-            Ok(_) => println!("{name}"),
+            Ok(_) => outln!("{name}"),
             Err(error) => {
                 error.print();
                 status = error.status;

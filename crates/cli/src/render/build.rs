@@ -35,9 +35,9 @@ impl<'a> BuildLog<'a> {
             return Err(CliError::new(text("/error")).fix("correct the line named, then build again"));
         }
         if self.verbose {
-            print!("{stream}");
+            out!("{stream}");
             if !status.is_empty() {
-                println!("{} {status}", text("/id"));
+                outln!("{} {status}", text("/id"));
             }
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! of standard input; output goes on until the container ends, the client is gone or types its detach keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -24,6 +25,9 @@ use crate::docker::{ApiError, Door};
 
 /// Bytes of standard input read at once.
 const STDIN_CHUNK: usize = 16 * 1024;
+
+/// Time a client has to close its side after the guest's end.
+const INPUT_DRAIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn attach(
     State(door): State<Arc<Door>>,
@@ -48,7 +52,7 @@ pub(super) async fn attach(
     let log = log.map(|entries| logs::render(entries, wanted, false).boxed());
 
     hijack.take_over(move |taken| async move {
-        let (reader, mut writer) = tokio::io::split(taken.io);
+        let (mut reader, mut writer) = tokio::io::split(taken.io);
         let sent = taken.sent;
         if let Some(log) = log
             && copy_log(log, &mut writer).await.is_err()
@@ -56,10 +60,13 @@ pub(super) async fn attach(
             return;
         }
         if let Some(attachment) = attachment {
-            relay(attachment, reader, sent, &mut writer, wanted, keys).await;
+            relay(attachment, &mut reader, sent, &mut writer, wanted, keys).await;
         }
         // The client may be gone already.
         let _ = writer.shutdown().await;
+        // Input that the guest did not want is still read: closing over it would reset the connection, and the client
+        // would lose output that it has not read yet.
+        let _ = tokio::time::timeout(INPUT_DRAIN, tokio::io::copy(&mut reader, &mut tokio::io::sink())).await;
     });
     Ok(head(request.headers().contains_key(header::UPGRADE), wanted, version))
 }

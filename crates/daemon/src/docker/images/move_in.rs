@@ -39,12 +39,8 @@ async fn pull(door: Arc<Door>, image: &str, params: &Params, headers: &HeaderMap
     let lines = Lines::default();
     let writer = lines.clone();
     lines::answer(lines, async move {
-        let before = door.engine.image(&name.to_string()).ok().map(|image| image.id.clone());
         let progress = writer.progress();
-        let id = door.engine.pull(&name, platform.as_deref(), &credentials, &progress).await?;
-        let shown = name.familiar();
-        let outcome = if before == Some(id) { "Image is up to date" } else { "Downloaded newer image" };
-        writer.push(&JsonMessage::status("", format!("Status: {outcome} for {shown}")));
+        door.engine.pull(&name, platform.as_deref(), &credentials, &progress).await?;
         Ok(())
     })
     .await

@@ -94,16 +94,10 @@ pub(super) async fn push(
         let tag = name.tag().unwrap_or_default().to_owned();
         // Refused before the first line, so that the answer has a status.
         door.engine.image(&name.to_string())?;
-        writer.push(&JsonMessage::status("", format!("The push refers to repository [{}]", without_tag(&name))));
         let progress = writer.progress();
         let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
-        writer.push(&JsonMessage::status("", format!("{tag}: digest: {digest} size: {size}")));
         writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
         Ok(())
     })
     .await
-}
-
-fn without_tag(name: &sprat_engine::Reference) -> String {
-    format!("{}/{}", name.registry(), name.repository())
 }
