@@ -271,6 +271,27 @@ fn plain_mounts(spec: &ContainerSpec) -> Result<Vec<MountPoint>, EngineError> {
     Ok(points)
 }
 
+/// Refuses what would hand Sprat's own state to a guest: with the sealed cache's key it could plant machine code. And
+/// `/proc`, whose links mean the worker that resolves them.
+pub(crate) fn refuse_own_state(
+    root: &std::path::Path,
+    source: &std::path::Path,
+    read_only: bool,
+) -> Result<(), EngineError> {
+    let real = source.canonicalize().map_err(EngineError::io("resolve the source of a bind mount"))?;
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+    let within = real.starts_with(&root);
+    let around = root.starts_with(&real) && !read_only;
+    if within || around || real.starts_with("/proc") {
+        let what = if within || around { "Sprat's own state" } else { "/proc" };
+        return Err(EngineError::Invalid(format!(
+            "invalid mount config for type \"bind\": {} would give the container {what}: mount another folder, a volume, or an outer folder read-only",
+            source.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Makes a bind mount's source, or checks that it is there.
 pub(crate) fn check_source(source: &std::path::Path, create: bool) -> Result<(), EngineError> {
     if source.exists() {

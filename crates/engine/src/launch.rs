@@ -63,6 +63,7 @@ impl Core {
         for mount in &record.spec.mounts {
             if let MountKind::Bind { source, create } = &mount.kind {
                 create::check_source(source, *create)?;
+                create::refuse_own_state(&self.config.root, source, mount.read_only)?;
             }
         }
         let ports = BoundPorts::bind(&record.spec.ports)?;

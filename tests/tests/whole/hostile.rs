@@ -174,3 +174,47 @@ fn a_guest_that_waits_survives_hostile_neighbours() {
     }
     assert_eq!(sprat.sprat(&["inspect", "-f", "{{.State.Running}}", "calm"]).ok(), "true");
 }
+
+#[test]
+fn sprats_own_state_cannot_be_mounted() {
+    let sprat = Installation::start();
+    image(&sprat, "ok", OK);
+    let root = sprat.root();
+    for source in [root.clone(), root.join("code"), sprat.path(""), "/proc/self".into(), "/".into()] {
+        let output = sprat.sprat(&["run", "--rm", "-v", &format!("{}:/data", source.display()), "ok"]);
+        assert!(output.status != 0 && output.stderr.contains("would give the container"), "{source:?}: {output:?}");
+    }
+    let outer = format!("{}:/data:ro", sprat.path("").display());
+    assert_eq!(sprat.sprat(&["run", "--rm", "-v", &outer, "ok"]).ok(), "ok");
+}
+
+#[test]
+fn saving_an_unknown_image_is_an_error_and_no_archive() {
+    let sprat = Installation::start();
+    let file = sprat.path("x.tar");
+    let output = sprat.sprat(&["save", "-o", file.to_str().expect("UTF-8"), "absent"]);
+    assert!(output.status != 0 && output.stderr.contains("No such image"), "{output:?}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_and_not_the_container() {
+    let sprat = Installation::start();
+    // Writes for ever.
+    image(
+        &sprat,
+        "pour",
+        "(loop (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32))) (br 0))",
+    );
+    let mut child = sprat
+        .sprat_command(&["run", "--name", "pour", "pour"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("sprat");
+    let mut out = child.stdout.take().expect("piped");
+    std::io::Read::read_exact(&mut out, &mut [0; 3]).expect("it pours");
+    drop(out);
+    assert_eq!(child.wait().expect("it is ours").code(), Some(141));
+    assert_eq!(sprat.sprat(&["inspect", "-f", "{{.State.Running}}", "pour"]).ok(), "true");
+}

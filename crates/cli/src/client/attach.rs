@@ -43,6 +43,15 @@ impl Streams {
     }
 }
 
+/// Why copying ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// The container ended its output.
+    Ended,
+    /// Whoever read our output is gone (`sprat run … | head -1`).
+    NoReader,
+}
+
 /// The output half.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -52,11 +61,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Copies output to our own streams until the container ends it. A reader of ours that goes away is no error.
-    pub(crate) async fn copy(self) -> std::io::Result<()> {
+    /// Copies output to our own streams until the container ends it.
+    pub(crate) async fn copy(self) -> std::io::Result<Copied> {
         match self.copy_all().await {
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            Ok(()) => Ok(Copied::Ended),
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(Copied::NoReader),
+            Err(e) => Err(e),
         }
     }
 

@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use attach::Streams;
+pub(crate) use attach::{Copied, Streams};
 pub(crate) use host::Host;
 
 use crate::error::CliError;

@@ -7,13 +7,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::AttachArgs;
-use crate::client::{Client, Streams};
+use crate::client::{Client, Copied, Streams};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
 use crate::terminal::RawMode;
 
 /// Docker's default detach keys: Ctrl-P, Ctrl-Q.
 const DETACH: [u8; 2] = [0x10, 0x11];
+
+/// Exit status when nobody reads our output any more: what the shell gives for SIGPIPE.
+const NO_READER: u8 = 141;
 
 /// An attached container.
 #[derive(Debug)]
@@ -58,7 +61,13 @@ impl Session {
         loop {
             tokio::select! {
                 copied = &mut output => {
-                    copied.map_err(|e| CliError::new("the attachment broke").why(e).fix("see `sprat ps -a` and `sprat logs`").status(125))?;
+                    let copied = copied.map_err(|e| {
+                        CliError::new("the attachment broke").why(e).fix("see `sprat ps -a` and `sprat logs`").status(125)
+                    })?;
+                    if copied == Copied::NoReader {
+                        // The container goes on, as with docker.
+                        return Ok(NO_READER);
+                    }
                     break;
                 }
                 typed = &mut input, if typing => match typed {

@@ -19,6 +19,9 @@ struct DockerEntry {
 }
 
 pub(super) fn save(store: &Store, names: &[String], to: impl Write) -> Result<(), StoreError> {
+    let _held = store.hold_new_layers();
+    // All names are known before the first byte is written: an unknown one is an error and not a broken archive.
+    let images = names.iter().map(|name| store.lease(name)).collect::<Result<Vec<_>, _>>()?;
     let mut writer = Writer {
         store,
         tar: tar::Builder::new(to),
@@ -26,11 +29,9 @@ pub(super) fn save(store: &Store, names: &[String], to: impl Write) -> Result<()
         index: Vec::new(),
         docker: BTreeMap::new(),
     };
-    let _held = store.hold_new_layers();
-    for name in names {
-        let (image, _lease) = store.lease(name)?;
-        let chosen = chosen_names(&image, name);
-        writer.image(&image, &chosen)?;
+    for (name, (image, _lease)) in names.iter().zip(&images) {
+        let chosen = chosen_names(image, name);
+        writer.image(image, &chosen)?;
     }
     writer.finish()
 }

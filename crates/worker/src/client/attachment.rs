@@ -67,10 +67,9 @@ async fn carry(
     let input = async {
         // Kept until the end: closing it would end the attachment.
         let mut writer = writer;
-        if let Some(from_owner) = from_owner
-            && carry_input(&mut writer, from_owner).await.is_err()
-        {
-            return;
+        if let Some(from_owner) = from_owner {
+            // It fails when the guest ends before it has read all of its input. Its output may still be on the way.
+            let _ = carry_input(&mut writer, from_owner).await;
         }
         dropped.closed().await;
     };
