@@ -228,10 +228,10 @@ mod tests {
 
     #[test]
     fn a_name_is_looked_for_in_path_and_then_in_the_working_folder() {
-        assert_eq!(candidates("app", "/bin:relative:/usr/bin", "/work"), ["/bin/app", "/usr/bin/app", "/work/app"]);
-        assert_eq!(candidates("./app", "/bin", "/work"), ["/work/app"]);
-        assert_eq!(candidates("/a/../b//c", "/bin", "/work"), ["/b/c"]);
-        assert_eq!(candidates("../../app", "/bin", "/work"), ["/app"]);
+        assert_eq!(candidates("app", "/bin:relative:/usr/bin", "/srv"), ["/bin/app", "/usr/bin/app", "/srv/app"]);
+        assert_eq!(candidates("./app", "/bin", "/srv"), ["/srv/app"]);
+        assert_eq!(candidates("/a/../b//c", "/bin", "/srv"), ["/b/c"]);
+        assert_eq!(candidates("../../app", "/bin", "/srv"), ["/app"]);
         assert!(candidates("", "/bin", "/").is_empty());
     }
 
