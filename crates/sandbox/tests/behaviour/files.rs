@@ -47,10 +47,10 @@ async fn what_a_guest_wrote_is_there_for_the_next() {
 #[tokio::test]
 async fn the_working_folder_is_made_and_relative_paths_begin_there() {
     let rig = Rig::new();
-    for (wasi, folder) in [(Wasi::P1, "/work/one"), (Wasi::P2, "/work/two")] {
+    for (wasi, folder) in [(Wasi::P1, "/home/one"), (Wasi::P2, "/home/two")] {
         let text = format!(
             "write x here ; read {folder}/x ; write {folder}/y there ; read y ; mkdir sub ; write sub/z deep ; \
-             read {folder}/sub/z ; list . ; list / ; mkdir-all {folder}/p/q ; list p ; read ../../work{}/x",
+             read {folder}/sub/z ; list . ; list / ; mkdir-all {folder}/p/q ; list p ; read ../../home{}/x",
             &folder[5..]
         );
         let mut spec = rig.spec(wasi, &script(&text)).await;
