@@ -6,6 +6,7 @@
 
 mod attachment;
 mod link;
+mod process;
 mod spawn;
 
 use std::path::{Path, PathBuf};

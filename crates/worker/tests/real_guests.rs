@@ -34,8 +34,15 @@ const ECHO: &str = r#"(module
         (call $out (i32.const 200) (i32.load (i32.const 8)))
         (br $again))))))"#;
 
-/// Computes for ever.
-const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
+/// Writes "hello", and computes for ever.
+const SPIN: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\64\00\00\00\06\00\00\00")
+  (data (i32.const 100) "hello\n")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (loop $l (br $l))))"#;
 
 /// Not a test: what [`World::worker`] starts.
 #[test]
@@ -178,7 +185,10 @@ async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_computing_guest_of_its_own_worker_is_stopped_with_it() {
     let mut world = World::new(false).await;
+    let mut attachment = world.client.attach("a", true).await.unwrap();
     world.client.start(&world.request("a", SPIN).await).await.unwrap();
+    // One that has not begun to compute ends without its worker.
+    assert_eq!(attachment.output.recv().await.unwrap().1, "hello\n");
     world.client.stop("a", Stop::Terminate).await.unwrap();
     assert_eq!(world.exit().await, Exit::Signalled(143));
     assert_eq!(world.event().await, Event::Gone);

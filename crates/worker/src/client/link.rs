@@ -14,6 +14,7 @@ use sprat_sandbox::Usage;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
+use super::process::WorkerProcess;
 use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
@@ -53,6 +54,7 @@ struct Calls {
 impl Link {
     pub(super) async fn connect(name: &str, socket: &Path, events: Events) -> Result<Arc<Self>, ClientError> {
         let stream = connect(name, socket).await?;
+        let process = WorkerProcess::of(&stream);
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             outbox: Outbox::new(stream),
@@ -60,7 +62,7 @@ impl Link {
             calls: Mutex::default(),
         });
         let link = Arc::new(Self { socket: socket.to_owned(), next: AtomicU64::new(1), shared: Arc::clone(&shared) });
-        tokio::spawn(read(shared, events, socket.to_owned()));
+        tokio::spawn(read(shared, process, events, socket.to_owned()));
         let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), owner: true };
         let welcome: Welcome = link.request(Op::Hello, hello).await?;
         // Set once, here.
@@ -160,11 +162,11 @@ pub(super) fn parse_answer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Clien
 }
 
 /// Reads until the worker or the client is gone.
-async fn read(shared: Arc<Shared>, events: Events, socket: PathBuf) {
-    tokio::select! {
-        () = read_messages(&shared, &events) => {}
-        () = shared.outbox.run(|| ()) => {}
-    }
+async fn read(shared: Arc<Shared>, process: Option<WorkerProcess>, events: Events, socket: PathBuf) {
+    let end = tokio::select! {
+        end = read_messages(&shared, &events) => end,
+        () = shared.outbox.run(|| ()) => End::Closed,
+    };
     let (abandoned, known) = {
         let mut calls = shared.calls.lock();
         calls.closed = true;
@@ -174,6 +176,12 @@ async fn read(shared: Arc<Shared>, events: Events, socket: PathBuf) {
     if abandoned {
         return;
     }
+    if let Some(process) = process {
+        if end == End::Broken {
+            process.kill();
+        }
+        process.ended().await;
+    }
     if let Some(welcome) = shared.welcome.get() {
         tell_recorded(&shared.name, &welcome.journal, &known, &events).await;
     }
@@ -182,17 +190,25 @@ async fn read(shared: Arc<Shared>, events: Events, socket: PathBuf) {
     let _ = events.send((shared.name.clone(), Event::Gone));
 }
 
-async fn read_messages(shared: &Shared, events: &Events) {
+/// Why a link is read no more.
+#[derive(PartialEq, Eq)]
+enum End {
+    Closed,
+    /// The worker breaks the protocol.
+    Broken,
+}
+
+async fn read_messages(shared: &Shared, events: &Events) -> End {
     let mut read = BytesMut::new();
     loop {
         match frame::next_message(&mut read) {
             Ok(Some(message)) => shared.take(message, events),
             Ok(None) => {
                 if !read_some(shared.outbox.stream(), &mut read).await {
-                    return;
+                    return End::Closed;
                 }
             }
-            Err(Oversized(_)) => return,
+            Err(Oversized(_)) => return End::Broken,
         }
     }
 }

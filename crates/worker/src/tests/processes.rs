@@ -1,5 +1,6 @@
 //! A worker as a process of its own: this test program, started anew.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use sprat_sandbox::{Exit, Stop};
 
 use super::{PATIENCE, connect, event, exit, patiently};
 use crate::fake::{FakeHost, options, request};
+use crate::frame;
+use crate::wire::{PROTOCOL, Welcome};
 use crate::{Client, ClientError, Event, SpawnCommand, WorkerOptions};
 use tokio::sync::mpsc;
 
@@ -20,10 +23,37 @@ fn worker_process() {
     std::process::exit(0);
 }
 
+/// Not a test: a process that answers as a worker once, then announces an endless message and lives on.
+#[test]
+#[ignore = "the worker process of another test"]
+fn broken_worker_process() {
+    let options: WorkerOptions = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&options.socket).unwrap();
+    println!("{}", crate::server::READY);
+    let (mut stream, _) = listener.accept().unwrap();
+    let welcome = Welcome {
+        protocol: PROTOCOL,
+        version: String::new(),
+        name: options.name,
+        pid: std::process::id(),
+        warnings: Vec::new(),
+        journal: options.journal,
+    };
+    stream.write_all(&frame::message(&serde_json::json!({ "seq": 1, "ok": welcome })).unwrap()).unwrap();
+    stream.write_all(&[0xff; 4]).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
 fn command(folder: &Path) -> SpawnCommand {
+    command_of(folder, "tests::processes::worker_process")
+}
+
+fn command_of(folder: &Path, process: &str) -> SpawnCommand {
     SpawnCommand {
         program: std::env::current_exe().unwrap(),
-        args: ["--exact", "tests::processes::worker_process", "--ignored", "--nocapture"].map(str::to_owned).into(),
+        args: ["--exact", process, "--ignored", "--nocapture"].map(str::to_owned).into(),
         stderr: folder.join("stderr"),
     }
 }
@@ -66,6 +96,18 @@ async fn a_killed_worker_is_gone_and_leaves_a_journal() {
         recorded.iter().map(|(id, exit, _)| (id.as_str(), exit)).collect::<Vec<_>>(),
         [("done", &Exit::Code(5))]
     );
+    assert!(!options.socket.exists(), "the stale socket is removed");
+}
+
+#[tokio::test]
+async fn a_worker_that_breaks_the_protocol_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let command = command_of(dir.path(), "tests::processes::broken_worker_process");
+    let client = Client::spawn(&command, &options, sender).await.unwrap();
+    assert_eq!(event(&mut events).await, Event::Gone);
+    is_gone(client.pid()).await;
     assert!(!options.socket.exists(), "the stale socket is removed");
 }
 
