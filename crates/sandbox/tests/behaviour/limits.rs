@@ -1,7 +1,7 @@
 //! Limits, and that a guest past one harms no neighbour.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sprat_program::Wasi;
 use sprat_sandbox::{Exit, Limits, SandboxError, Stdio, Stop};
@@ -82,13 +82,6 @@ async fn bytes_past_the_disk_limit_are_not_written() {
 }
 
 /// How long a guest that sleeps 1 ms twenty times takes, in whole.
-async fn nap(rig: &Rig, wasi: Wasi) -> Duration {
-    let naps: Vec<&str> = std::iter::repeat_n(["sleep", "1", ";"], 20).flatten().collect();
-    let begin = Instant::now();
-    assert_eq!(rig.run(wasi, &naps).await.exit, Exit::Code(0));
-    begin.elapsed()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn guests_that_loop_do_not_keep_a_neighbour_from_its_turns() {
     let rig = Rig::new();
@@ -99,8 +92,8 @@ async fn guests_that_loop_do_not_keep_a_neighbour_from_its_turns() {
             loopers.push(rig.start(rig.spec(wasi, &["loop"]).await, None, &Arc::default()).await);
         }
         // Each nap may wait for a turn of each of the three. Without turns it would never end.
-        let time = nap(&rig, wasi).await;
-        assert!(time < Duration::from_secs(5), "{time:?}");
+        let naps: Vec<&str> = std::iter::repeat_n(["sleep", "1", ";"], 20).flatten().collect();
+        assert_eq!(rig.run(wasi, &naps).await.exit, Exit::Code(0));
         for looper in loopers {
             assert!(looper.usage().cpu_us > 0);
             looper.stop(Stop::Kill);

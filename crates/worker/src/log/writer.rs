@@ -171,10 +171,13 @@ impl Partial {
             self.text.extend_from_slice(window);
             return &[];
         }
-        let whole = window.len() - cut_character(&self.text, window);
-        let (part, rest) = bytes.split_at(whole);
+        let cut = cut_character(&self.text, window);
+        // The character may have begun in an earlier write.
+        let held = self.text.split_off(self.text.len() - cut.saturating_sub(window.len()));
+        let (part, rest) = bytes.split_at(window.len().saturating_sub(cut));
         self.emit(part, stream, now, batch);
         self.began.get_or_insert(now);
+        self.text = held;
         rest
     }
 
@@ -196,13 +199,10 @@ impl Partial {
     }
 }
 
-/// Bytes at the end of `window` that begin a character whose rest has not come; 0 if all of `window` would be cut.
+/// Bytes at the end of `before` and `window` together that begin a character whose rest has not come: at most 3.
 fn cut_character(before: &[u8], window: &[u8]) -> usize {
-    if before.len() + window.len() < 4 || window.len() < 4 {
-        return 0;
-    }
-    let tail = window.get(window.len() - 3..).unwrap_or_default();
-    for (at, byte) in tail.iter().enumerate().rev() {
+    let backwards = window.iter().rev().chain(before.iter().rev());
+    for (there, byte) in (1..=3).zip(backwards) {
         let needed = match byte {
             0xC2..=0xDF => 2,
             0xE0..=0xEF => 3,
@@ -210,7 +210,6 @@ fn cut_character(before: &[u8], window: &[u8]) -> usize {
             0x80..=0xBF => continue,
             _ => return 0,
         };
-        let there = tail.len() - at;
         return if there < needed { there } else { 0 };
     }
     0
@@ -251,7 +250,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn however_it_is_written_no_text_is_lost_or_joined(
-            chunks in proptest::collection::vec((proptest::bool::ANY, "[a\u{1f41f}<\n]{0,9}", 1..3000_usize), 0..20)
+            chunks in proptest::collection::vec((proptest::bool::ANY, "[a\u{1f41f}<\n]{0,9}", 1..3000_usize), 0..20),
+            piece in proptest::sample::select(&[3, 4096, 1 << 20][..]),
         ) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("log");
@@ -260,7 +260,9 @@ mod tests {
             for (stdout, text, times) in &chunks {
                 let text = text.repeat(*times);
                 let stream = if *stdout { Stream::Stdout } else { Stream::Stderr };
-                log.write(stream, text.as_bytes());
+                for piece in text.as_bytes().chunks(piece) {
+                    log.write(stream, piece);
+                }
                 expected[usize::from(!stdout)].push_str(&text);
             }
             log.finish();
