@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use sprat_program::{Code, Encoding, Kind, Variant, Wasi};
 use sprat_sandbox::{FilesSpec, Limits, Output, ProgramSpec, Sandbox, SandboxOptions, Spec, Stdio, Stream, User};
 
@@ -26,9 +27,10 @@ impl Output for Nowhere {
 /// A core module that imports nothing.
 const CORE: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
 
+/// The example that says hello, for this target.
 fn guest(target: &str) -> Vec<u8> {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/Cargo.toml");
-    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello/Cargo.toml");
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/hello");
     let status = std::process::Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "--manifest-path", manifest])
         .args(["--target-dir", folder, "--target", target])
@@ -36,7 +38,7 @@ fn guest(target: &str) -> Vec<u8> {
         .status()
         .expect("cargo runs");
     assert!(status.success());
-    std::fs::read(format!("{folder}/{target}/release/guest.wasm")).expect("built")
+    std::fs::read(format!("{folder}/{target}/release/hello.wasm")).expect("built")
 }
 
 fn program(sandbox: &Sandbox, runtime: &tokio::runtime::Runtime, name: &str, wasm: &[u8], wasi: Wasi) -> ProgramSpec {
@@ -54,6 +56,34 @@ fn program(sandbox: &Sandbox, runtime: &tokio::runtime::Runtime, name: &str, was
     spec
 }
 
+/// The median, so that the turns of other processes on the machine do not count.
+fn median(mut times: Vec<Duration>) -> Duration {
+    let middle = times.len() / 2;
+    *times.select_nth_unstable(middle).1
+}
+
+/// What wasmtime alone takes for the core module, with the same engine.
+fn floor(criterion: &mut Criterion, sandbox: &Sandbox, runtime: &tokio::runtime::Runtime) {
+    let engine = sandbox.engine(Variant::new(Wasi::P1, true)).expect("engine");
+    let module = wasmtime::Module::new(&engine, wat::parse_str(CORE).expect("valid")).expect("compiles");
+    let pre = wasmtime::Linker::new(&engine).instantiate_pre(&module).expect("links");
+    criterion.bench_function("instantiate/wasmtime alone, core", |bencher| {
+        bencher.iter_custom(|rounds| {
+            runtime.block_on(async {
+                let mut times = Vec::new();
+                for _ in 0..rounds {
+                    let begin = Instant::now();
+                    let mut store = wasmtime::Store::new(&engine, ());
+                    let instance = pre.instantiate_async(&mut store).await;
+                    times.push(begin.elapsed());
+                    instance.expect("instantiates");
+                }
+                median(times) * u32::try_from(rounds).expect("few rounds")
+            })
+        });
+    });
+}
+
 fn benchmarks(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let folder = tempfile::TempDir::new().expect("temporary folder");
@@ -66,10 +96,11 @@ fn benchmarks(criterion: &mut Criterion) {
         ("0.1", program(&sandbox, &runtime, "0.1", &guest("wasm32-wasip1"), Wasi::P1)),
         ("0.2", program(&sandbox, &runtime, "0.2", &guest("wasm32-wasip2"), Wasi::P2)),
     ];
+    floor(criterion, &sandbox, &runtime);
     for (name, program) in programs {
         let spec = Spec {
             program,
-            args: ["guest", "say", "hello"].map(String::from).to_vec(),
+            args: vec!["/hello.wasm".into()],
             env: vec![("PATH".into(), "/bin".into())],
             cwd: "/".into(),
             files: FilesSpec { upper: folder.path().join("upper"), ..FilesSpec::default() },
@@ -79,12 +110,20 @@ fn benchmarks(criterion: &mut Criterion) {
         };
         let stdio = || Stdio { input: None, output: Arc::new(Nowhere) };
         criterion.bench_function(&format!("instantiate/{name}"), |bencher| {
-            bencher.iter_batched(
-                || runtime.block_on(sandbox.given(spec.clone(), stdio())).expect("given"),
-                |given| runtime.block_on(given.instantiate()).expect("instantiates"),
-                // One at a time: each instance is dropped before the next is made, outside the measured time.
-                BatchSize::PerIteration,
-            );
+            bencher.iter_custom(|rounds| {
+                runtime.block_on(async {
+                    let mut times = Vec::new();
+                    for _ in 0..rounds {
+                        let given = sandbox.given(spec.clone(), stdio()).await.expect("given");
+                        let begin = Instant::now();
+                        let instance = given.instantiate().await;
+                        times.push(begin.elapsed());
+                        // One at a time: each instance is dropped before the next is made, outside the measured time.
+                        drop(instance.expect("instantiates"));
+                    }
+                    median(times) * u32::try_from(rounds).expect("few rounds")
+                })
+            });
         });
         criterion.bench_function(&format!("cycle/{name}"), |bencher| {
             bencher.iter(|| {
