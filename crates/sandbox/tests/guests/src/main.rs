@@ -25,6 +25,8 @@ fn run(step: &[String]) -> io::Result<()> {
         ["args", ..] => print(env::args().collect::<Vec<_>>().join("|")),
         ["env"] => print(env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("|")),
         ["cwd"] => print(env::current_dir()?.display().to_string()),
+        // What a program that knows of `PWD` can do.
+        ["go-to-pwd"] => env::set_current_dir(env::var("PWD").map_err(io::Error::other)?),
         ["say", text] => print(text.to_owned()),
         ["warn", text] => {
             eprintln!("{text}");
