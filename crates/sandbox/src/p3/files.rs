@@ -31,7 +31,6 @@ impl From<Errno> for ErrorCode {
             Errno::BadDescriptor => Self::BadDescriptor,
             Errno::Busy => Self::Busy,
             Errno::CrossDevice => Self::CrossDevice,
-            Errno::Quota => Self::Quota,
             Errno::Exist => Self::Exist,
             Errno::FileTooLarge => Self::FileTooLarge,
             Errno::IllegalByteSequence => Self::IllegalByteSequence,
@@ -39,7 +38,8 @@ impl From<Errno> for ErrorCode {
             Errno::Io => Self::Io,
             Errno::IsDirectory => Self::IsDirectory,
             Errno::Loop => Self::Loop,
-            Errno::TooManyFiles => Self::Other(Some(Errno::TooManyFiles.to_string())),
+            // WASI 0.3 has no code for it. The nearest says that a limit is reached: `EDQUOT`, "quota exceeded".
+            Errno::TooManyFiles | Errno::Quota => Self::Quota,
             Errno::TooManyLinks => Self::TooManyLinks,
             Errno::NameTooLong => Self::NameTooLong,
             Errno::NoEntry => Self::NoEntry,

@@ -93,6 +93,13 @@ fn run(step: &[String]) -> io::Result<()> {
                 }
             }
         }
+        // Writes until a write fails, and then what it failed with.
+        ["fill-up", path] => {
+            let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+            loop {
+                file.write_all(&[b'x'; 4096])?;
+            }
+        }
         ["read", path] => print(fs::read_to_string(path)?),
         ["write", path, text] => fs::write(path, text),
         ["append", path, text] => OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes()),
