@@ -78,8 +78,7 @@ async fn absolute_paths_lead_past_the_working_folder_to_what_is_there() {
         let ran = rig.run_spec(spec).await;
         let printed: Vec<_> = ran.printed().split_whitespace().collect();
         let data = if wasi == Wasi::P1 { "f" } else { "f|ones" };
-        let expected =
-            ["root", "root", "home", "home", "data|dev|g|home", "data|g", data, "root", "new", "NotFound"];
+        let expected = ["root", "root", "home", "home", "data|dev|g|home", "data|g", data, "root", "new", "NotFound"];
         assert_eq!(printed, expected, "{wasi:?}");
         rig.run(wasi, &script(&format!("list /data/{name}s ; rm /data/{name}s/moved"))).await.printed();
     }
