@@ -178,12 +178,16 @@ fn stream_file<U>(
 fn write_stream<U>(
     mut store: Access<'_, U, HasFiles>,
     fd: &Resource<Node>,
-    data: StreamReader<u8>,
+    mut data: StreamReader<u8>,
     offset: Option<u64>,
 ) -> wasmtime::Result<Ended> {
     let (view, file) = match stream_file(&mut store, fd, true)? {
         Ok(opened) => opened,
-        Err(code) => return FutureReader::new(&mut store, async { wasmtime::error::Ok(Err(code)) }),
+        Err(code) => {
+            // A reader that is only dropped leaves the guest waiting for someone to take what it writes.
+            data.close(&mut store)?;
+            return FutureReader::new(&mut store, async { wasmtime::error::Ok(Err(code)) });
+        }
     };
     let (end, ended) = End::new();
     data.pipe(&mut store, FileConsumer { view, file, offset, end })?;
