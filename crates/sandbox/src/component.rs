@@ -24,7 +24,8 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) standard: Arc<Standard>,
     files: Arc<FileView>,
-    working: Option<Folder>,
+    /// The working folder and its absolute path, unless it is the root.
+    working: Option<(files::Descriptor, String)>,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -41,7 +42,7 @@ impl Host {
             .stderr(StandardOutput(Arc::clone(&standard), Stream::Stderr))
             .args(&given.args)
             .envs(&given.env)
-            .initial_cwd(&given.cwd)
+            .initial_cwd(given.working.as_ref().map_or("/", |(_, path)| path.as_str()))
             .allow_tcp(false)
             .allow_udp(false);
         let mut table = ResourceTable::new();
@@ -95,7 +96,7 @@ impl Node {
 /// What the file interfaces work on.
 pub(crate) struct FilesHost<'a> {
     pub(crate) view: &'a Arc<FileView>,
-    working: Option<&'a Folder>,
+    working: Option<&'a (files::Descriptor, String)>,
     pub(crate) table: &'a mut ResourceTable,
 }
 
@@ -119,10 +120,8 @@ pub(crate) struct Open {
 impl FilesHost<'_> {
     /// The folders that are open from the beginning.
     pub(crate) fn preopens(&mut self) -> wasmtime::Result<Vec<(Resource<Node>, String)>> {
-        let root = Folder::plain(self.view.root());
-        let folders = [(root, "/")].into_iter().chain(self.working.cloned().map(|folder| (folder, ".")));
-        folders
-            .map(|(folder, name)| Ok((self.table.push(Node { folder, mutate_directory: true })?, name.to_owned())))
+        Folder::preopens(self.view.root(), self.working)
+            .map(|(folder, name)| Ok((self.table.push(Node { folder, mutate_directory: true })?, name.into())))
             .collect()
     }
 

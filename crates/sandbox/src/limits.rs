@@ -18,8 +18,6 @@ pub struct Limits {
     pub disk_bytes: u64,
     /// Table elements of all its instances. Default 1 million.
     pub table_elements: u64,
-    /// Bytes of the guest's stack. Default 1 MiB.
-    pub stack_bytes: u64,
 }
 
 impl Default for Limits {
@@ -31,7 +29,6 @@ impl Default for Limits {
             open_files: 1024,
             disk_bytes: 10 << 30,
             table_elements: 1_000_000,
-            stack_bytes: 1 << 20,
         }
     }
 }

@@ -7,8 +7,10 @@ use sprat_image::Tree;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
 use crate::guest::Control;
 use crate::limiter::Limiter;
-use crate::working::Folder;
 use crate::{SandboxError, Spec, Stdio};
+
+/// The variable by which runtimes that have no other way (Go's, wasi-libc's) can learn the working folder.
+const WORKING_FOLDER: &str = "PWD";
 
 /// What a guest is given.
 #[derive(Debug)]
@@ -20,10 +22,8 @@ pub(crate) struct Given {
     pub(crate) tty: bool,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
-    /// Absolute path of the working folder.
-    pub(crate) cwd: String,
-    /// The working folder, unless it is the root.
-    pub(crate) working: Option<Folder>,
+    /// The working folder and its absolute path, unless it is the root.
+    pub(crate) working: Option<(Descriptor, String)>,
 }
 
 impl Given {
@@ -32,11 +32,14 @@ impl Given {
         let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
         let working = working_folder(&files, &spec.cwd)
             .map_err(|errno| SandboxError::WorkingDir { path: spec.cwd.clone(), reason: errno.to_string() })?
-            .map(|folder| Folder::working(folder, spec.cwd.clone(), files.root()));
+            .map(|folder| (folder, spec.cwd.clone()));
         let control = Arc::new(Control::new(Arc::clone(&files)));
         let limiter = Limiter::new(Arc::clone(&control), &spec.limits, max_memory);
-        let Spec { args, env, cwd, tty, .. } = spec;
-        Ok(Self { control, limiter, files, stdio, tty, args, env, cwd, working })
+        let Spec { args, mut env, cwd, tty, .. } = spec;
+        if working.is_some() && !env.iter().any(|(name, _)| name == WORKING_FOLDER) {
+            env.push((WORKING_FOLDER.into(), cwd));
+        }
+        Ok(Self { control, limiter, files, stdio, tty, args, env, working })
     }
 }
 

@@ -1,13 +1,24 @@
 //! [`Folder`]: where a guest's path is looked for, given that many guests do not know their working folder.
+//!
+//! wasi-libc (C, C++, Rust and most others) believes that it runs in `/`: it takes the leading slash off an absolute
+//! path and hands `/x` and `x` to the host as the same `x`. It gives a path to the folder open from the beginning whose
+//! name (also without its slash) is the longest prefix, and of equals to the last. So a guest that has a working folder
+//! gets three: the working folder by its absolute name, the root, and one named `.`, which meets what wasi-libc cannot
+//! tell apart and nothing else. Guests that do know their working folder use the first two, and nothing is guessed.
 
-use crate::files::{Descriptor, FileView, Follow};
+use std::borrow::Cow;
 
-/// A folder a guest has open, and whether it stands for the working folder.
+use crate::files::{Descriptor, Errno, FileView, Follow};
+
+/// The name of the folder that meets absolute and relative paths alike.
+const EITHER: &str = ".";
+
+/// A folder a guest has open, and whether its paths may begin at either of two.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     pub(crate) descriptor: Descriptor,
-    /// Set for the working folder: its absolute path and the root.
-    working: Option<Box<(String, Descriptor)>>,
+    /// Set for the folder named `.`, whose descriptor is the root's: the working folder's path without slashes around.
+    working: Option<Box<str>>,
 }
 
 impl Folder {
@@ -16,25 +27,49 @@ impl Folder {
         Self { descriptor, working: None }
     }
 
-    /// The working folder, whose absolute path is `path`.
-    pub(crate) fn working(descriptor: Descriptor, path: String, root: Descriptor) -> Self {
-        Self { descriptor, working: Some(Box::new((path, root))) }
+    /// The folders that are open from the beginning, with their names. `working` is the working folder and its absolute
+    /// path, unless it is the root.
+    pub(crate) fn preopens(
+        root: Descriptor,
+        working: Option<&(Descriptor, String)>,
+    ) -> impl Iterator<Item = (Self, Cow<'static, str>)> {
+        let either = working.map(|(_, path)| {
+            let working = Some(path.trim_matches('/').into());
+            (Self { descriptor: root.clone(), working }, EITHER.into())
+        });
+        // It is the first because some runtimes take that for the working folder without looking at its name.
+        let working = working.map(|(folder, path)| (Self::plain(folder.clone()), path.clone().into()));
+        [working, Some((Self::plain(root), "/".into())), either].into_iter().flatten()
     }
 
     /// The folder and path to use for `path`.
     ///
-    /// wasi-libc strips the leading `/` and gives every path to the last folder opened from the beginning, so the
-    /// working folder meets `x` and `/x` alike. What is there in the working folder counts, then what is there in the
-    /// root, then where it could be made.
+    /// What is there by its absolute path counts first, then what is there in the working folder, then the one of the two
+    /// in which it could be made. A new name right below can be made in both; it is made in the working folder.
     pub(crate) fn locate(&self, view: &FileView, path: &str) -> (&Descriptor, String) {
-        let Some((folder, root)) = self.working.as_deref() else { return (&self.descriptor, path.to_owned()) };
-        if path.is_empty() {
-            return (root, String::new());
-        }
-        let local = format!("{}/{path}", folder.trim_matches('/'));
-        let exists = |path: &str| view.stat_at(root, path, Follow::No).is_ok();
-        let parent = |path: &str| path.trim_end_matches('/').rsplit_once('/').is_none_or(|(folder, _)| exists(folder));
-        let in_root = !exists(&local) && (exists(path) || (!parent(&local) && parent(path)));
-        (root, if in_root { path.to_owned() } else { local })
+        let Some(working) = self.working.as_deref().filter(|_| !path.is_empty()) else {
+            return (&self.descriptor, path.to_owned());
+        };
+        let local = format!("{working}/{path}");
+        // Only what cannot be there is not there: what may not be looked at counts.
+        let exists = |path: &str| {
+            !matches!(
+                view.stat_at(&self.descriptor, path, Follow::No),
+                Err(Errno::NoEntry | Errno::NotDirectory | Errno::NameTooLong)
+            )
+        };
+        let in_working = match path.trim_end_matches('/').rsplit_once('/') {
+            _ if is_relative(path) => true,
+            _ if exists(path) => false,
+            _ if exists(&local) => true,
+            None => true,
+            Some((parent, _)) => !exists(parent) && exists(&format!("{working}/{parent}")),
+        };
+        (&self.descriptor, if in_working { local } else { path.to_owned() })
     }
+}
+
+/// It begins as only relative paths do.
+fn is_relative(path: &str) -> bool {
+    path == ".." || path.starts_with("./") || path.starts_with("../")
 }

@@ -20,6 +20,11 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes that are left.
+    pub(super) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used())
+    }
+
     /// Takes at most `bytes`, as many as there are, and says how many.
     pub(super) fn take_up_to(&self, bytes: u64) -> u64 {
         let mut used = self.used.load(Ordering::Relaxed);
@@ -62,7 +67,7 @@ mod tests {
         assert!(budget.take(7));
         assert!(!budget.take(4));
         assert_eq!(budget.take_up_to(u64::MAX), 3);
-        assert_eq!(budget.used(), 10);
+        assert_eq!((budget.used(), budget.left()), (10, 0));
         budget.give(u64::MAX);
         assert_eq!(budget.used(), 0);
     }

@@ -112,6 +112,19 @@ pub(super) fn stat(node: BorrowedFd<'_>) -> Result<HostStat> {
     Ok(rustix::fs::fstat(node)?.into())
 }
 
+/// [`Errno::NoSpace`] if the file system has no block left for a byte at `offset` of a file of `size` bytes; `None` is the
+/// end.
+pub(super) fn check_room(file: BorrowedFd<'_>, size: u64, offset: Option<u64>) -> Result<()> {
+    let offset = offset.unwrap_or(size);
+    if offset < size {
+        return Ok(());
+    }
+    let system = rustix::fs::fstatvfs(file)?;
+    // A system without blocks has no such limit, and a block that is begun has room.
+    let begun = offset.checked_rem(system.f_bsize).is_some_and(|used| used > 0);
+    if system.f_blocks > 0 && system.f_bavail == 0 && !begun { Err(Errno::NoSpace) } else { Ok(()) }
+}
+
 /// Opens a folder for look-ups.
 pub(super) fn open_folder(folder: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)

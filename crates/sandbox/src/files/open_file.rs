@@ -117,6 +117,21 @@ impl OpenFile {
         }
     }
 
+    /// Says why not one byte can be written at `offset`, as far as that is known beforehand. `None` is the end.
+    pub(super) fn check_room(&self, offset: Option<u64>) -> Result<()> {
+        match &*self.backing.read() {
+            Backing::Upper(file) => {
+                let size = host::stat(file.as_fd())?.size;
+                let grows = offset.is_none_or(|offset| offset >= size);
+                let full = grows && self.shared.as_ref().is_some_and(|shared| shared.budget.left() == 0);
+                if full { Err(Errno::Quota) } else { host::check_room(file.as_fd(), size, offset) }
+            }
+            Backing::Host(file) => host::check_room(file.as_fd(), host::stat(file.as_fd())?.size, offset),
+            Backing::Memory(node) => node.check_room(offset),
+            Backing::Lower(_) | Backing::Provided(_) | Backing::Device(_) => Ok(()),
+        }
+    }
+
     /// Writes to the upper folder; what makes the file longer is taken from the budget first. `None` is the end.
     fn write_counted(&self, file: &OwnedFd, bytes: &[u8], offset: Option<u64>) -> Result<usize> {
         let Some(shared) = &self.shared else { return Err(Errno::Io) };

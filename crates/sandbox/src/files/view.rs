@@ -101,6 +101,15 @@ impl FileView {
         writable(file)?.append(bytes)
     }
 
+    /// Says why not one byte can be written at `offset`, as far as that is known beforehand; `None` is the end. For
+    /// interfaces that can give the reason only before a write.
+    ///
+    /// # Errors
+    /// As [`FileView::write`].
+    pub fn check_room(&self, file: &Descriptor, offset: Option<u64>) -> Result<()> {
+        writable(file)?.check_room(offset)
+    }
+
     /// Attributes of an open node.
     ///
     /// # Errors

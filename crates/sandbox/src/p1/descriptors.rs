@@ -3,6 +3,8 @@
 //! It is bounded by the view's limit of open files: every entry past the standard streams holds one of its
 //! descriptors.
 
+use std::borrow::Cow;
+
 use super::errno::Errno;
 use crate::Stream;
 use crate::files::{Descriptor, DirEntry, Kind};
@@ -28,7 +30,7 @@ pub(super) struct Node {
     /// `fdflags`.
     pub(super) flags: u16,
     /// Its name, if it was open from the beginning.
-    pub(super) preopen: Option<&'static str>,
+    pub(super) preopen: Option<Cow<'static, str>>,
     /// The folder's entries when its listing began.
     pub(super) listing: Option<Vec<DirEntry>>,
 }
@@ -39,7 +41,7 @@ impl Node {
         Self { folder: Folder::plain(descriptor), offset: 0, flags, preopen: None, listing: None }
     }
 
-    fn preopen(folder: Folder, name: &'static str) -> Option<Entry> {
+    fn preopen((folder, name): (Folder, Cow<'static, str>)) -> Option<Entry> {
         Some(Entry::Node(Box::new(Self { folder, offset: 0, flags: 0, preopen: Some(name), listing: None })))
     }
 
@@ -53,18 +55,10 @@ impl Node {
 pub(super) struct Descriptors(Vec<Option<Entry>>);
 
 impl Descriptors {
-    /// Standard streams, the root as 3, and the working folder as 4 unless it is the root.
-    pub(super) fn new(root: Descriptor, working: Option<Folder>) -> Self {
-        let mut table = vec![
-            Some(Entry::Input),
-            Some(Entry::Output(Stream::Stdout)),
-            Some(Entry::Output(Stream::Stderr)),
-            Node::preopen(Folder::plain(root), "/"),
-        ];
-        if let Some(folder) = working {
-            table.push(Node::preopen(folder, "."));
-        }
-        Self(table)
+    /// Standard streams, and from 3 on the folders that are open from the beginning.
+    pub(super) fn new(preopens: impl Iterator<Item = (Folder, Cow<'static, str>)>) -> Self {
+        let streams = [Entry::Input, Entry::Output(Stream::Stdout), Entry::Output(Stream::Stderr)];
+        Self(streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).collect())
     }
 
     pub(super) fn get(&self, number: u32) -> Result<&Entry, Errno> {

@@ -155,7 +155,7 @@ pub(super) fn write(
 }
 
 pub(super) fn prestat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
-    let name = process.descriptors.node(fd)?.preopen.ok_or(Errno::BAD_DESCRIPTOR)?;
+    let name = process.descriptors.node(fd)?.preopen.as_ref().ok_or(Errno::BAD_DESCRIPTOR)?;
     memory.store_u32(at, 0)?;
     memory.store_u32(at.checked_add(4).ok_or(Errno::FAULT)?, u32::try_from(name.len()).unwrap_or(0))
 }
@@ -167,7 +167,7 @@ pub(super) fn prestat_dir_name(
     at: u32,
     len: u32,
 ) -> Result<(), Errno> {
-    let name = process.descriptors.node(fd)?.preopen.ok_or(Errno::BAD_DESCRIPTOR)?;
+    let name = process.descriptors.node(fd)?.preopen.as_ref().ok_or(Errno::BAD_DESCRIPTOR)?;
     if name.len() > len as usize {
         return Err(Errno::NAME_TOO_LONG);
     }

@@ -28,14 +28,12 @@ use crate::files::{Descriptor, FileView};
 use crate::guest::Control;
 use crate::limiter::Limiter;
 use crate::start::Given;
+use crate::working::Folder;
 
 pub(crate) use self::link::linker;
 
 /// The module that programs import.
 const MODULE: &str = "wasi_snapshot_preview1";
-
-/// The variable by which some runtimes (Go's) learn the working folder.
-const WORKING_FOLDER: &str = "PWD";
 
 /// All functions of WASI 0.1.
 const FUNCTIONS: [&str; 46] = [
@@ -125,12 +123,9 @@ impl std::fmt::Debug for Process {
 impl Process {
     /// The process of a module that exports its memory as `memory`.
     pub(crate) fn new(given: Given, memory: Option<ModuleExport>) -> Self {
-        let mut environ: Vec<_> = given.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if given.working.is_some() && !given.env.iter().any(|(name, _)| name == WORKING_FOLDER) {
-            environ.push(format!("{WORKING_FOLDER}={}", given.cwd));
-        }
+        let environ = given.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self {
-            descriptors: Descriptors::new(given.files.root(), given.working),
+            descriptors: Descriptors::new(Folder::preopens(given.files.root(), given.working.as_ref())),
             control: given.control,
             limiter: given.limiter,
             files: given.files,

@@ -38,7 +38,6 @@ impl From<Errno> for ErrorCode {
             Errno::BadDescriptor => Self::BadDescriptor,
             Errno::Busy => Self::Busy,
             Errno::CrossDevice => Self::CrossDevice,
-            Errno::Quota => Self::Quota,
             Errno::Exist => Self::Exist,
             Errno::FileTooLarge => Self::FileTooLarge,
             Errno::IllegalByteSequence => Self::IllegalByteSequence,
@@ -46,8 +45,8 @@ impl From<Errno> for ErrorCode {
             Errno::Io => Self::Io,
             Errno::IsDirectory => Self::IsDirectory,
             Errno::Loop => Self::Loop,
-            // WASI 0.2 has no code for it; wasi-libc knows none that is nearer.
-            Errno::TooManyFiles => Self::InsufficientMemory,
+            // WASI 0.2 has no code for it. The nearest says that a limit is reached: `EDQUOT`, "quota exceeded".
+            Errno::TooManyFiles | Errno::Quota => Self::Quota,
             Errno::TooManyLinks => Self::TooManyLinks,
             Errno::NameTooLong => Self::NameTooLong,
             Errno::NoEntry => Self::NoEntry,
@@ -130,6 +129,9 @@ impl FilesHost<'_> {
             return Err(ErrorCode::BadDescriptor.into());
         }
         let file = node.descriptor().clone();
+        // wasi-libc makes `EIO` of whatever a stream's write fails with, but hands on why there is no stream.
+        let offset = if let Target::Offset(offset) = target { Some(offset) } else { None };
+        self.view.check_room(&file, offset)?;
         let stream: DynOutputStream = Box::new(FileOutput { view: Arc::clone(self.view), file, target });
         self.table.push(stream).map_err(FsError::trap)
     }

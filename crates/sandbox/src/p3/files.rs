@@ -31,7 +31,6 @@ impl From<Errno> for ErrorCode {
             Errno::BadDescriptor => Self::BadDescriptor,
             Errno::Busy => Self::Busy,
             Errno::CrossDevice => Self::CrossDevice,
-            Errno::Quota => Self::Quota,
             Errno::Exist => Self::Exist,
             Errno::FileTooLarge => Self::FileTooLarge,
             Errno::IllegalByteSequence => Self::IllegalByteSequence,
@@ -39,7 +38,8 @@ impl From<Errno> for ErrorCode {
             Errno::Io => Self::Io,
             Errno::IsDirectory => Self::IsDirectory,
             Errno::Loop => Self::Loop,
-            Errno::TooManyFiles => Self::Other(Some(Errno::TooManyFiles.to_string())),
+            // WASI 0.3 has no code for it. The nearest says that a limit is reached: `EDQUOT`, "quota exceeded".
+            Errno::TooManyFiles | Errno::Quota => Self::Quota,
             Errno::TooManyLinks => Self::TooManyLinks,
             Errno::NameTooLong => Self::NameTooLong,
             Errno::NoEntry => Self::NoEntry,
@@ -178,12 +178,16 @@ fn stream_file<U>(
 fn write_stream<U>(
     mut store: Access<'_, U, HasFiles>,
     fd: &Resource<Node>,
-    data: StreamReader<u8>,
+    mut data: StreamReader<u8>,
     offset: Option<u64>,
 ) -> wasmtime::Result<Ended> {
     let (view, file) = match stream_file(&mut store, fd, true)? {
         Ok(opened) => opened,
-        Err(code) => return FutureReader::new(&mut store, async { wasmtime::error::Ok(Err(code)) }),
+        Err(code) => {
+            // A reader that is only dropped leaves the guest waiting for someone to take what it writes.
+            data.close(&mut store)?;
+            return FutureReader::new(&mut store, async { wasmtime::error::Ok(Err(code)) });
+        }
     };
     let (end, ended) = End::new();
     data.pipe(&mut store, FileConsumer { view, file, offset, end })?;

@@ -23,9 +23,35 @@ async fn the_status_of_an_exit_is_the_programs_own() {
         let ran = rig.run(Wasi::P1, &["exit", status]).await;
         assert_eq!(ran.exit, Exit::Code(status.parse().unwrap()));
     }
-    // WASI 0.2's `exit` tells only good from bad.
+    // Known wrong: wasi-libc for WASI 0.2 calls `exit`, which tells only good from bad, not `exit-with-code`.
     assert_eq!(rig.run(Wasi::P2, &["exit", "0"]).await.exit, Exit::Code(0));
     assert_eq!(rig.run(Wasi::P2, &["exit", "3"]).await.exit, Exit::Code(1));
+}
+
+/// A WASI 0.2 command that calls `exit-with-code`, which is there since 0.2.12.
+fn exits_with_code(status: u8) -> Vec<u8> {
+    let wat = format!(
+        r#"(component
+            (import "wasi:cli/exit@0.2.12" (instance $cli (export "exit-with-code" (func (param "status-code" u8)))))
+            (core func $exit (canon lower (func $cli "exit-with-code")))
+            (core module $m
+                (import "cli" "exit" (func $exit (param i32)))
+                (func (export "run") (result i32) (call $exit (i32.const {status})) unreachable))
+            (core instance $i (instantiate $m (with "cli" (instance (export "exit" (func $exit))))))
+            (func $f (result (result)) (canon lift (core func $i "run")))
+            (instance $run (export "run" (func $f)))
+            (export "wasi:cli/run@0.2.3" (instance $run)))"#
+    );
+    wat::parse_str(wat).expect("valid")
+}
+
+#[tokio::test]
+async fn a_component_that_exits_with_a_code_ends_with_it() {
+    let rig = Rig::new();
+    for status in [0, 3, 255] {
+        let program = rig.program(&format!("exit{status}"), &exits_with_code(status), Wasi::P2).await.unwrap();
+        assert_eq!(rig.run_spec(rig.spec_of(program, &[])).await.exit, Exit::Code(status));
+    }
 }
 
 #[tokio::test]

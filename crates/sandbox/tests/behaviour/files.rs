@@ -50,16 +50,56 @@ async fn the_working_folder_is_made_and_relative_paths_begin_there() {
     for (wasi, folder) in [(Wasi::P1, "/home/one"), (Wasi::P2, "/home/two")] {
         let text = format!(
             "write x here ; read {folder}/x ; write {folder}/y there ; read y ; mkdir sub ; write sub/z deep ; \
-             read {folder}/sub/z ; list . ; list / ; mkdir-all {folder}/p/q ; list p ; read ../../home{}/x",
+             read {folder}/sub/z ; list {folder} ; mkdir-all {folder}/p/q ; list p ; read ../../home{}/x",
             &folder[5..]
         );
         let mut spec = rig.spec(wasi, &script(&text)).await;
         spec.cwd = folder.into();
         let ran = rig.run_spec(spec).await;
         let printed: Vec<_> = ran.printed().split_whitespace().collect();
-        // Known wrong: wasi-libc gives `/` and `.` the same meaning, so the root itself can't be listed from elsewhere.
-        assert_eq!(printed, ["here", "there", "deep", "sub|x|y", "sub|x|y", "q", "here"], "{wasi:?}");
+        assert_eq!(printed, ["here", "there", "deep", "sub|x|y", "q", "here"], "{wasi:?}");
         rig.run(wasi, &["rm", &format!("{folder}/x")]).await.printed();
+    }
+}
+
+#[tokio::test]
+async fn absolute_paths_lead_past_the_working_folder_to_what_is_there() {
+    let rig = Rig::new();
+    rig.run(Wasi::P1, &script("mkdir /data ; write /data/f root ; write /g root")).await.printed();
+    rig.run(Wasi::P1, &script("mkdir-all /home/data ; write /home/data/f home ; write /home/g home")).await.printed();
+    for (wasi, name) in [(Wasi::P1, "one"), (Wasi::P2, "two")] {
+        let text = format!(
+            "read /data/f ; read /g ; read /home/data/f ; read /home/g ; list / ; list /home ; list /data ; \
+             write /data/{name} new ; rm /home/g ; read /g ; write /home/g home ; mkdir-all /data/{name}s/deep ; \
+             rename /data/{name} /data/{name}s/moved ; read /data/{name}s/moved ; fails read /data/{name}"
+        );
+        let mut spec = rig.spec(wasi, &script(&text)).await;
+        spec.cwd = "/home".into();
+        let ran = rig.run_spec(spec).await;
+        let printed: Vec<_> = ran.printed().split_whitespace().collect();
+        let data = if wasi == Wasi::P1 { "f" } else { "f|ones" };
+        let expected = ["root", "root", "home", "home", "data|dev|g|home", "data|g", data, "root", "new", "NotFound"];
+        assert_eq!(printed, expected, "{wasi:?}");
+        rig.run(wasi, &script(&format!("list /data/{name}s ; rm /data/{name}s/moved"))).await.printed();
+    }
+}
+
+/// wasi-libc believes that its programs begin in `/`, and hands `/x` and `x` to the host as the same.
+#[tokio::test]
+async fn what_rust_cannot_tell_the_host_is_taken_for_absolute_if_it_is_there_and_for_relative_if_it_is_new() {
+    let rig = Rig::new();
+    for (wasi, folder) in [(Wasi::P1, "/home/one"), (Wasi::P2, "/home/two")] {
+        // Known wrong: `.` is the root, and a new name in the root is made in the working folder.
+        let mut spec = rig.spec(wasi, &script("cwd ; list . ; write /new x")).await;
+        spec.cwd = folder.into();
+        let ran = rig.run_spec(spec.clone()).await;
+        assert_eq!(ran.printed(), "/\ndev|home", "{wasi:?}");
+        let read = ["read".to_owned(), format!("{folder}/new")];
+        assert_eq!(rig.run(wasi, &read.each_ref().map(String::as_str)).await.printed(), "x");
+
+        // A program that goes where `PWD` says has its working folder right.
+        spec.args = ["guest", "go-to-pwd", ";", "cwd", ";", "list", "."].map(String::from).to_vec();
+        assert_eq!(rig.run_spec(spec).await.printed(), format!("{folder}\nnew"), "{wasi:?}");
     }
 }
 

@@ -18,26 +18,32 @@ use tempfile::TempDir;
 /// The two targets that the Rust guest is built for.
 pub(crate) const BOTH: [Wasi; 2] = [Wasi::P1, Wasi::P2];
 
-/// The Rust guest, built once a process.
+/// The Rust guest for this WASI, built once a process.
 pub(crate) fn guest(wasi: Wasi) -> &'static [u8] {
-    static BUILT: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
-    let [p1, p2] = BUILT.get_or_init(|| {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/Cargo.toml");
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--target", "wasm32-wasip1", "--target", "wasm32-wasip2"])
-            .arg("--manifest-path")
-            .arg(manifest)
-            .arg("--target-dir")
-            .arg(&target)
-            .env_remove("RUSTFLAGS")
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "the guest does not compile");
-        ["wasm32-wasip1", "wasm32-wasip2"]
-            .map(|name| std::fs::read(target.join(name).join("release/guest.wasm")).expect("built"))
-    });
-    if wasi == Wasi::P1 { p1 } else { p2 }
+    static P1: OnceLock<Vec<u8>> = OnceLock::new();
+    static P2: OnceLock<Vec<u8>> = OnceLock::new();
+    static P3: OnceLock<Vec<u8>> = OnceLock::new();
+    match wasi {
+        Wasi::P1 => P1.get_or_init(|| build("guests", "wasm32-wasip1", "guest")),
+        Wasi::P3 => P3.get_or_init(|| build("concurrent_guest", "wasm32-wasip2", "concurrent")),
+        _ => P2.get_or_init(|| build("guests", "wasm32-wasip2", "guest")),
+    }
+}
+
+/// Builds a package of the tests' folder.
+fn build(package: &str, target: &str, name: &str) -> Vec<u8> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(package).join("Cargo.toml");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "--quiet", "--target", target, "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&folder)
+        .env_remove("RUSTFLAGS")
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the guest does not compile");
+    std::fs::read(folder.join(target).join("release").join(name).with_extension("wasm")).expect("built")
 }
 
 /// A sandbox in a temporary folder.

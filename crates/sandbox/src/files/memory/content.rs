@@ -81,6 +81,11 @@ impl Content {
         }
     }
 
+    /// A byte can be written at `offset`.
+    pub(super) fn has_room(&self, offset: u64, budget: &Budget) -> bool {
+        budget.left() >= PIECE_BYTES as u64 || self.pieces.contains_key(&locate(offset).0)
+    }
+
     /// Cuts or extends; an extension is a hole.
     pub(super) fn set_size(&mut self, size: u64, budget: &Budget) {
         if size < self.size {
@@ -117,7 +122,9 @@ mod tests {
         let mut content = Content::default();
         assert_eq!(content.write(&[1; 5000], 0, &budget), Ok(4096));
         assert_eq!(content.write(&[1; 5000], 4096, &budget), Err(Errno::NoSpace));
+        assert!(content.has_room(4095, &budget) && !content.has_room(4096, &budget));
         content.set_size(0, &budget);
+        assert!(content.has_room(4096, &budget));
         assert_eq!(budget.used(), 0);
     }
 

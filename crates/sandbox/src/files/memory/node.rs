@@ -225,6 +225,13 @@ impl MemoryNode {
         Ok(written)
     }
 
+    /// [`Errno::NoSpace`] if not one byte can be written at `offset`; `None` is the end.
+    pub(crate) fn check_room(&self, offset: Option<u64>) -> Result<()> {
+        let content = self.content()?.read();
+        let offset = offset.unwrap_or(content.size());
+        if content.has_room(offset, &self.budget) { Ok(()) } else { Err(Errno::NoSpace) }
+    }
+
     pub(crate) fn set_size(&self, size: u64) -> Result<()> {
         self.content()?.write().set_size(size, &self.budget);
         self.modified();

@@ -25,6 +25,8 @@ fn run(step: &[String]) -> io::Result<()> {
         ["args", ..] => print(env::args().collect::<Vec<_>>().join("|")),
         ["env"] => print(env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("|")),
         ["cwd"] => print(env::current_dir()?.display().to_string()),
+        // What a program that knows of `PWD` can do.
+        ["go-to-pwd"] => env::set_current_dir(env::var("PWD").map_err(io::Error::other)?),
         ["say", text] => print(text.to_owned()),
         ["warn", text] => {
             eprintln!("{text}");
@@ -89,6 +91,13 @@ fn run(step: &[String]) -> io::Result<()> {
                     Ok(file) => all.push(file),
                     Err(error) => return print(format!("{} then {:?}", all.len(), error.kind())),
                 }
+            }
+        }
+        // Writes until a write fails, and then what it failed with.
+        ["fill-up", path] => {
+            let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+            loop {
+                file.write_all(&[b'x'; 4096])?;
             }
         }
         ["read", path] => print(fs::read_to_string(path)?),
