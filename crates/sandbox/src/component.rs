@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, Resource, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::Stream;
+use crate::context::{Context, Parts};
 use crate::egress::DenyEgress;
 use crate::files::{self, Access, Create, FileView, Follow};
 use crate::guest::Control;
 use crate::limiter::Limiter;
-use crate::standard::{Standard, StandardInput, StandardOutput};
+use crate::standard::Standard;
 use crate::start::Given;
 use crate::working::Folder;
 
@@ -27,7 +27,7 @@ pub(crate) struct Host {
     /// The working folder and its absolute path, unless it is the root.
     working: Option<(files::Descriptor, String)>,
     table: ResourceTable,
-    wasi: WasiCtx,
+    wasi: Context,
     http: WasiHttpCtx,
     egress: DenyEgress,
 }
@@ -36,15 +36,12 @@ impl Host {
     /// The host of a component that is given this.
     pub(crate) fn new(given: Given) -> Self {
         let standard = Standard::new(given.stdio, given.tty);
-        let mut wasi = WasiCtx::builder();
-        wasi.stdin(StandardInput(Arc::clone(&standard)))
-            .stdout(StandardOutput(Arc::clone(&standard), Stream::Stdout))
-            .stderr(StandardOutput(Arc::clone(&standard), Stream::Stderr))
-            .args(&given.args)
-            .envs(&given.env)
-            .initial_cwd(given.working.as_ref().map_or("/", |(_, path)| path.as_str()))
-            .allow_tcp(false)
-            .allow_udp(false);
+        let wasi = Context::new(Parts {
+            standard: Arc::clone(&standard),
+            args: given.args,
+            env: given.env,
+            cwd: given.working.as_ref().map(|(_, path)| path.clone()),
+        });
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -54,7 +51,7 @@ impl Host {
             files: given.files,
             working: given.working,
             table,
-            wasi: wasi.build(),
+            wasi,
             http: WasiHttpCtx::new(),
             egress: DenyEgress,
         }
@@ -68,7 +65,7 @@ impl Host {
 
 impl WasiView for Host {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.get(), table: &mut self.table }
     }
 }
 

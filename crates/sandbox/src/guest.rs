@@ -169,7 +169,10 @@ impl Control {
     /// Notes the size of its linear memories.
     pub(crate) fn set_memory(&self, bytes: u64) {
         self.memory.store(bytes, Ordering::Relaxed);
-        self.peak_memory.fetch_max(bytes, Ordering::Relaxed);
+        // Only the guest's own task sets it.
+        if bytes > self.peak_memory.load(Ordering::Relaxed) {
+            self.peak_memory.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Notes that it was refused memory.

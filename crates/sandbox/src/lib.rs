@@ -5,6 +5,7 @@
 
 mod cache;
 mod component;
+mod context;
 mod egress;
 mod ending;
 mod exit;

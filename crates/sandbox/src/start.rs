@@ -1,6 +1,7 @@
 //! [`Given`]: what a guest is given, made from its `Spec` before its code runs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sprat_image::Tree;
 
@@ -20,6 +21,8 @@ pub(crate) struct Given {
     pub(crate) files: Arc<FileView>,
     pub(crate) stdio: Stdio,
     pub(crate) tty: bool,
+    /// The zero of its monotonic clock.
+    pub(crate) started: Instant,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     /// The working folder and its absolute path, unless it is the root.
@@ -39,7 +42,7 @@ impl Given {
         if working.is_some() && !env.iter().any(|(name, _)| name == WORKING_FOLDER) {
             env.push((WORKING_FOLDER.into(), cwd));
         }
-        Ok(Self { control, limiter, files, stdio, tty, args, env, working })
+        Ok(Self { control, limiter, files, stdio, tty, started: Instant::now(), args, env, working })
     }
 }
 

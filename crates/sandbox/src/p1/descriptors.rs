@@ -4,10 +4,11 @@
 //! descriptors.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use super::errno::Errno;
 use crate::Stream;
-use crate::files::{Descriptor, DirEntry, Kind};
+use crate::files::{Descriptor, DirEntry, FileView, Kind};
 use crate::working::Folder;
 
 /// What a descriptor number stands for.
@@ -50,23 +51,42 @@ impl Node {
     }
 }
 
-/// The table: a slot's index is the descriptor's number.
+/// The table, made when the guest first uses it: one that never does starts without its cost.
 #[derive(Debug)]
-pub(super) struct Descriptors(Vec<Option<Entry>>);
+pub(super) struct Descriptors {
+    files: Arc<FileView>,
+    /// The working folder and its absolute path, unless it is the root.
+    working: Option<(Descriptor, String)>,
+    /// A slot's index is the descriptor's number.
+    table: OnceLock<Vec<Option<Entry>>>,
+}
 
 impl Descriptors {
     /// Standard streams, and from 3 on the folders that are open from the beginning.
-    pub(super) fn new(preopens: impl Iterator<Item = (Folder, Cow<'static, str>)>) -> Self {
-        let streams = [Entry::Input, Entry::Output(Stream::Stdout), Entry::Output(Stream::Stderr)];
-        Self(streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).collect())
+    pub(super) fn new(files: Arc<FileView>, working: Option<(Descriptor, String)>) -> Self {
+        Self { files, working, table: OnceLock::new() }
+    }
+
+    fn table(&self) -> &Vec<Option<Entry>> {
+        self.table.get_or_init(|| {
+            let streams = [Entry::Input, Entry::Output(Stream::Stdout), Entry::Output(Stream::Stderr)];
+            let preopens = Folder::preopens(self.files.root(), self.working.as_ref());
+            streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).collect()
+        })
+    }
+
+    fn table_mut(&mut self) -> Result<&mut Vec<Option<Entry>>, Errno> {
+        self.table();
+        // Made just now if it was not.
+        self.table.get_mut().ok_or(Errno::BAD_DESCRIPTOR)
     }
 
     pub(super) fn get(&self, number: u32) -> Result<&Entry, Errno> {
-        self.0.get(number as usize).and_then(Option::as_ref).ok_or(Errno::BAD_DESCRIPTOR)
+        self.table().get(number as usize).and_then(Option::as_ref).ok_or(Errno::BAD_DESCRIPTOR)
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Result<&mut Entry, Errno> {
-        self.0.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BAD_DESCRIPTOR)
+        self.table_mut()?.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BAD_DESCRIPTOR)
     }
 
     /// A file or folder.
@@ -96,14 +116,15 @@ impl Descriptors {
 
     /// Gives the entry the lowest free number.
     pub(super) fn insert(&mut self, entry: Entry) -> Result<u32, Errno> {
-        let index = match self.0.iter().position(Option::is_none) {
+        let table = self.table_mut()?;
+        let index = match table.iter().position(Option::is_none) {
             Some(index) => index,
             None => {
-                self.0.push(None);
-                self.0.len() - 1
+                table.push(None);
+                table.len() - 1
             }
         };
-        if let Some(slot) = self.0.get_mut(index) {
+        if let Some(slot) = table.get_mut(index) {
             *slot = Some(entry);
         }
         u32::try_from(index).map_err(|_| Errno::TOO_MANY_FILES)
@@ -111,7 +132,7 @@ impl Descriptors {
 
     /// Closes a descriptor.
     pub(super) fn close(&mut self, number: u32) -> Result<(), Errno> {
-        self.0.get_mut(number as usize).and_then(Option::take).map(drop).ok_or(Errno::BAD_DESCRIPTOR)
+        self.table_mut()?.get_mut(number as usize).and_then(Option::take).map(drop).ok_or(Errno::BAD_DESCRIPTOR)
     }
 
     /// Gives `from` the number `to`, which must be open and is closed.
@@ -121,8 +142,8 @@ impl Descriptors {
         if from == to {
             return Ok(());
         }
-        let entry = self.0.get_mut(from as usize).and_then(Option::take);
-        if let Some(slot) = self.0.get_mut(to as usize) {
+        let entry = self.table_mut()?.get_mut(from as usize).and_then(Option::take);
+        if let Some(slot) = self.table_mut()?.get_mut(to as usize) {
             *slot = entry;
         }
         Ok(())

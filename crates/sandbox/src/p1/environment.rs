@@ -5,15 +5,16 @@ use super::errno::Errno;
 use super::memory::GuestMemory;
 
 /// Arguments or variables, each without its final NUL.
-fn sizes<'a>(strings: impl Iterator<Item = &'a [u8]>) -> Result<(u32, u32), Errno> {
-    let (count, bytes) =
-        strings.fold((0_usize, 0_usize), |(count, bytes), string| (count + 1, bytes.saturating_add(string.len() + 1)));
+fn sizes(strings: impl Iterator<Item = impl AsRef<str>>) -> Result<(u32, u32), Errno> {
+    let (count, bytes) = strings.fold((0_usize, 0_usize), |(count, bytes), string| {
+        (count + 1, bytes.saturating_add(string.as_ref().len() + 1))
+    });
     Ok((u32::try_from(count).map_err(|_| Errno::OVERFLOW)?, u32::try_from(bytes).map_err(|_| Errno::OVERFLOW)?))
 }
 
-fn store_sizes<'a>(
+fn store_sizes(
     memory: &mut GuestMemory<'_>,
-    strings: impl Iterator<Item = &'a [u8]>,
+    strings: impl Iterator<Item = impl AsRef<str>>,
     count_at: u32,
     bytes_at: u32,
 ) -> Result<(), Errno> {
@@ -22,13 +23,14 @@ fn store_sizes<'a>(
     memory.store_u32(bytes_at, bytes)
 }
 
-fn store_all<'a>(
+fn store_all(
     memory: &mut GuestMemory<'_>,
-    strings: impl Iterator<Item = &'a [u8]>,
+    strings: impl Iterator<Item = impl AsRef<str>>,
     mut pointer_at: u32,
     mut string_at: u32,
 ) -> Result<(), Errno> {
     for string in strings {
+        let string = string.as_ref().as_bytes();
         memory.store_u32(pointer_at, string_at)?;
         memory.store(string_at, string)?;
         let end = u32::try_from(string.len()).ok().and_then(|len| string_at.checked_add(len)).ok_or(Errno::FAULT)?;
@@ -39,12 +41,8 @@ fn store_all<'a>(
     Ok(())
 }
 
-fn args(process: &Process) -> impl Iterator<Item = &[u8]> {
-    process.args.iter().map(String::as_bytes)
-}
-
-fn environ(process: &Process) -> impl Iterator<Item = &[u8]> {
-    process.environ.iter().map(String::as_bytes)
+fn environ(process: &Process) -> impl Iterator<Item = String> {
+    process.env.iter().map(|(name, value)| format!("{name}={value}"))
 }
 
 pub(super) fn args_sizes_get(
@@ -53,7 +51,7 @@ pub(super) fn args_sizes_get(
     count: u32,
     bytes: u32,
 ) -> Result<(), Errno> {
-    store_sizes(memory, args(process), count, bytes)
+    store_sizes(memory, process.args.iter(), count, bytes)
 }
 
 pub(super) fn args_get(
@@ -62,7 +60,7 @@ pub(super) fn args_get(
     pointers: u32,
     strings: u32,
 ) -> Result<(), Errno> {
-    store_all(memory, args(process), pointers, strings)
+    store_all(memory, process.args.iter(), pointers, strings)
 }
 
 pub(super) fn environ_sizes_get(

@@ -28,7 +28,6 @@ use crate::files::{Descriptor, FileView};
 use crate::guest::Control;
 use crate::limiter::Limiter;
 use crate::start::Given;
-use crate::working::Folder;
 
 pub(crate) use self::link::linker;
 
@@ -103,8 +102,7 @@ pub(crate) struct Process {
     stdio: Stdio,
     tty: bool,
     args: Vec<String>,
-    /// As `NAME=value`.
-    environ: Vec<String>,
+    env: Vec<(String, String)>,
     descriptors: Descriptors,
     /// The zero of the monotonic clock.
     started: Instant,
@@ -123,17 +121,16 @@ impl std::fmt::Debug for Process {
 impl Process {
     /// The process of a module that exports its memory as `memory`.
     pub(crate) fn new(given: Given, memory: Option<ModuleExport>) -> Self {
-        let environ = given.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self {
-            descriptors: Descriptors::new(Folder::preopens(given.files.root(), given.working.as_ref())),
+            descriptors: Descriptors::new(Arc::clone(&given.files), given.working),
             control: given.control,
             limiter: given.limiter,
             files: given.files,
             stdio: given.stdio,
             tty: given.tty,
             args: given.args,
-            environ,
-            started: Instant::now(),
+            env: given.env,
+            started: given.started,
             memory,
         }
     }
