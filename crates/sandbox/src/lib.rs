@@ -5,6 +5,7 @@
 
 mod cache;
 mod component;
+mod conversions;
 mod egress;
 mod ending;
 mod exit;
