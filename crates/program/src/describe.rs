@@ -215,9 +215,7 @@ fn classify_core(facts: &Facts) -> Result<(Kind, Wasi), ProgramError> {
                 .to_owned(),
         ));
     }
-    let offered = |import: &Named| {
-        import.module == interfaces::PREVIEW1 && import.kind == "func" && interfaces::has_preview1(&import.name)
-    };
+    let offered = |import: &Named| import.kind == "func" && interfaces::offers_function(&import.module, &import.name);
     refuse_missing(facts.imports.iter().filter(|import| !offered(import)).map(|import| match import.kind {
         "func" => format!("{}.{}", import.module, import.name),
         kind => format!("{}.{} ({kind})", import.module, import.name),
@@ -229,7 +227,7 @@ fn classify_core(facts: &Facts) -> Result<(Kind, Wasi), ProgramError> {
 }
 
 fn classify_component(facts: &Facts) -> Result<(Kind, Wasi), ProgramError> {
-    let missing = facts.imports.iter().filter(|import| !import.inert && !interfaces::is_offered(&import.module));
+    let missing = facts.imports.iter().filter(|import| !import.inert && !interfaces::offers_interface(&import.module));
     refuse_missing(missing.map(|import| match import.kind {
         "instance" => import.module.clone(),
         kind => format!("{} ({kind})", import.module),

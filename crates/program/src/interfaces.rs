@@ -1,12 +1,12 @@
 //! Which imports Sprat's hosts offer. The hosts themselves live in the sandbox; here are only names.
 
 /// The module of WASI 0.1.
-pub(crate) const PREVIEW1: &str = "wasi_snapshot_preview1";
+pub const PREVIEW1: &str = "wasi_snapshot_preview1";
 /// The module of its predecessor, which nobody builds for any more.
 pub(crate) const UNSTABLE: &str = "wasi_unstable";
 
 /// The functions of WASI 0.1.
-const PREVIEW1_FUNCTIONS: &[&str] = &[
+pub const PREVIEW1_FUNCTIONS: &[&str] = &[
     "args_get",
     "args_sizes_get",
     "clock_res_get",
@@ -108,13 +108,13 @@ const P3: &[(&str, &[&str])] = &[
     ("wasi:sockets", &["types", "ip-name-lookup"]),
 ];
 
-/// Whether WASI 0.1 has this function.
-pub(crate) fn has_preview1(function: &str) -> bool {
-    PREVIEW1_FUNCTIONS.contains(&function)
+/// Whether a core module's import of this function is offered.
+pub fn offers_function(module: &str, name: &str) -> bool {
+    module == PREVIEW1 && PREVIEW1_FUNCTIONS.contains(&name)
 }
 
 /// Whether a component's import of this interface is offered.
-pub(crate) fn is_offered(import: &str) -> bool {
+pub fn offers_interface(import: &str) -> bool {
     let Some(interface) = Interface::parse(import) else { return false };
     let packages = match interface.release {
         Some(Release::P2) => P2,

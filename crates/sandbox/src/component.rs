@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, Resource, ResourceTable};
-use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi::{TrappableError, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::context::{Context, Parts};
 use crate::egress::DenyEgress;
-use crate::files::{self, Access, Create, FileView, Follow};
+use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use crate::guest::Control;
 use crate::limiter::Limiter;
 use crate::standard::Standard;
@@ -25,7 +25,7 @@ pub(crate) struct Host {
     pub(crate) standard: Arc<Standard>,
     files: Arc<FileView>,
     /// The working folder and its absolute path, unless it is the root.
-    working: Option<(files::Descriptor, String)>,
+    working: Option<(Descriptor, String)>,
     table: ResourceTable,
     wasi: Context,
     http: WasiHttpCtx,
@@ -85,7 +85,7 @@ pub struct Node {
 }
 
 impl Node {
-    pub(crate) fn descriptor(&self) -> &files::Descriptor {
+    pub(crate) fn descriptor(&self) -> &Descriptor {
         &self.folder.descriptor
     }
 }
@@ -93,7 +93,7 @@ impl Node {
 /// What the file interfaces work on.
 pub(crate) struct FilesHost<'a> {
     pub(crate) view: &'a Arc<FileView>,
-    working: Option<&'a (files::Descriptor, String)>,
+    working: Option<&'a (Descriptor, String)>,
     pub(crate) table: &'a mut ResourceTable,
 }
 
@@ -114,6 +114,11 @@ pub(crate) struct Open {
     pub(crate) mutate_directory: bool,
 }
 
+/// An error code of a version of `wasi:filesystem`.
+pub(crate) trait Code: From<Errno> + std::error::Error + Send + Sync + 'static {}
+
+impl<C: From<Errno> + std::error::Error + Send + Sync + 'static> Code for C {}
+
 impl FilesHost<'_> {
     /// The folders that are open from the beginning.
     pub(crate) fn preopens(&mut self) -> wasmtime::Result<Vec<(Resource<Node>, String)>> {
@@ -122,17 +127,79 @@ impl FilesHost<'_> {
             .collect()
     }
 
-    /// Opens a path below `folder`.
-    pub(crate) fn open(&self, folder: &Node, path: &str, open: Open) -> Result<Node, files::Errno> {
-        let (folder, path) = folder.folder.locate(self.view, path);
+    /// Runs `call` with the view and an open node.
+    pub(crate) fn with_node<R, C: Code>(
+        &self,
+        fd: &Resource<Node>,
+        call: impl FnOnce(&FileView, &Node) -> Result<R, Errno>,
+    ) -> Result<R, TrappableError<C>> {
+        let node = self.table.get(fd).map_err(TrappableError::trap)?;
+        call(self.view, node).map_err(|errno| C::from(errno).into())
+    }
+
+    /// Runs `call` with the view and the folder and path that a guest's path means.
+    pub(crate) fn with_path<R, C: Code>(
+        &self,
+        fd: &Resource<Node>,
+        path: &str,
+        call: impl FnOnce(&FileView, &Descriptor, &str) -> Result<R, Errno>,
+    ) -> Result<R, TrappableError<C>> {
+        self.with_node(fd, |view, node| {
+            let (folder, path) = node.folder.locate(view, path);
+            call(view, folder, &path)
+        })
+    }
+
+    /// Runs `call` with the view and what two paths of a guest mean.
+    pub(crate) fn with_paths<C: Code>(
+        &self,
+        from: (&Resource<Node>, &str),
+        (to, new): (&Resource<Node>, &str),
+        call: impl FnOnce(&FileView, (&Descriptor, &str), (&Descriptor, &str)) -> Result<(), Errno>,
+    ) -> Result<(), TrappableError<C>> {
+        let to = self.table.get(to).map_err(TrappableError::trap)?;
+        self.with_path(from.0, from.1, |view, folder, path| {
+            let (new_folder, new) = to.folder.locate(view, new);
+            call(view, (folder, path), (new_folder, &new))
+        })
+    }
+
+    /// Opens a path.
+    pub(crate) fn open<C: Code>(
+        &mut self,
+        fd: &Resource<Node>,
+        path: &str,
+        open: Open,
+    ) -> Result<Resource<Node>, TrappableError<C>> {
         let write = (open.write || open.create.truncate) && !open.create.directory;
         let access = Access { read: open.read || !write, write };
-        let descriptor = self.view.open(folder, &path, open.follow, open.create, access)?;
-        Ok(Node { folder: Folder::plain(descriptor), mutate_directory: open.mutate_directory })
+        let descriptor =
+            self.with_path(fd, path, |view, folder, path| view.open(folder, path, open.follow, open.create, access))?;
+        let node = Node { folder: Folder::plain(descriptor), mutate_directory: open.mutate_directory };
+        self.table.push(node).map_err(TrappableError::trap)
+    }
+
+    /// The view and an open file, for a stream.
+    pub(crate) fn stream<C: Code>(
+        &self,
+        fd: &Resource<Node>,
+        write: bool,
+    ) -> Result<(Arc<FileView>, Descriptor), TrappableError<C>> {
+        self.with_node(fd, |_, node| {
+            let file = node.descriptor();
+            let access = file.access();
+            if file.kind() == Kind::Directory {
+                Err(Errno::IsDirectory)
+            } else if (write && !access.write) || (!write && !access.read) {
+                Err(Errno::BadDescriptor)
+            } else {
+                Ok((Arc::clone(self.view), file.clone()))
+            }
+        })
     }
 
     /// A number for a node's identity, and one for its content.
-    pub(crate) fn hash(stat: &files::Stat) -> (u64, u64) {
+    pub(crate) fn hash(stat: &Stat) -> (u64, u64) {
         (stat.device.rotate_left(32) ^ stat.inode, stat.changed_ns.cast_unsigned())
     }
 }

@@ -6,6 +6,7 @@
 mod cache;
 mod component;
 mod context;
+mod conversions;
 mod egress;
 mod ending;
 mod exit;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sprat_program::{Code, Kind, ProgramError, Variant, Wasi};
+use sprat_program::{Code, Kind, ProgramError, Variant, Wasi, offers_function, offers_interface};
 use wasmtime::component::{self, Component};
 use wasmtime::{Engine, InstancePre, Module, ModuleExport, Store};
 
@@ -83,17 +83,13 @@ fn exports_run_of(component: &Component, version: &str) -> bool {
     component.component_type().exports(component.engine()).any(|(name, _)| name.starts_with(&exported))
 }
 
-/// What the linkers of components offer, without versions.
-const OFFERED: [&str; 7] =
-    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:http/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
-
 /// Why a component can't be linked, likewise.
 fn component_link_error(component: &Component, error: &wasmtime::Error) -> ProgramError {
     let missing: Vec<_> = component
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name.to_owned())
-        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
+        .filter(|name| !offers_interface(name))
         .collect();
     if missing.is_empty() {
         ProgramError::Unsupported(format!("{error:#}"))
@@ -106,7 +102,7 @@ fn component_link_error(component: &Component, error: &wasmtime::Error) -> Progr
 fn link_error(module: &Module, error: &wasmtime::Error) -> ProgramError {
     let missing: Vec<_> = module
         .imports()
-        .filter(|import| !p1::offers(import.module(), import.name()))
+        .filter(|import| !offers_function(import.module(), import.name()))
         .map(|import| format!("{}.{}", import.module(), import.name()))
         .collect();
     if missing.is_empty() {

@@ -89,7 +89,8 @@ impl StandardInput {
 
 impl IsTerminal for StandardInput {
     fn is_terminal(&self) -> bool {
-        self.0.tty && self.0.stdio.input.is_some()
+        // As in Docker, also if nobody can type.
+        self.0.tty
     }
 }
 

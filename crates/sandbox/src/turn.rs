@@ -158,3 +158,56 @@ impl Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn clock(cpu_millis: u32) -> Clock {
+        let limits = Limits { cpu_millis, ..Limits::default() };
+        TimeLimits::new(&limits).start().expect("a share")
+    }
+
+    /// CPU time that guests of these shares get in 60 seconds on one CPU, by turns as long as told, in milliseconds.
+    async fn shared(shares: [u32; 2], turns: [&[u64]; 2]) -> [u64; 2] {
+        let mut clocks = shares.map(clock);
+        let mut turns = turns.map(|turns| turns.iter().cycle());
+        let (end, mut used) = (Instant::now() + millis(60_000), [0; 2]);
+        while Instant::now() < end {
+            let mut idle = true;
+            for ((clock, turns), used) in clocks.iter_mut().zip(&mut turns).zip(&mut used) {
+                let held = poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await;
+                let Some(ms) = turns.next().filter(|_| !held) else { continue };
+                tokio::time::advance(millis(*ms)).await;
+                clock.used += millis(*ms);
+                *used += ms;
+                idle = false;
+            }
+            if idle {
+                tokio::time::advance(millis(1)).await;
+            }
+        }
+        used
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_guests_get_is_as_their_shares_whatever_their_turns() {
+        for turns in [[&[1][..], &[1]], [&[2, 5], &[40]], [&[30], &[1]]] {
+            let [less, more] = shared([100, 300], turns).await;
+            assert!((5_500..=6_100).contains(&less) && (16_500..=18_300).contains(&more), "{turns:?}: {less} {more}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_without_work_is_not_saved_up() {
+        let mut clock = clock(100);
+        tokio::time::advance(millis(10_000)).await;
+        assert!(!poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
+        clock.used += millis(10);
+        assert!(poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
+    }
+}

@@ -170,6 +170,47 @@ async fn a_confined_worker_runs_a_guest_with_its_streams() {
     assert_eq!(world.event().await, Event::Gone);
 }
 
+/// Reads until `seen` ends with `end`.
+async fn until(attachment: &mut sprat_worker::Attachment, seen: &mut String, end: &str) {
+    while !seen.ends_with(end) {
+        let (_, bytes) = tokio::time::timeout(PATIENCE, attachment.output.recv()).await.unwrap().unwrap();
+        seen.push_str(&String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_at_a_terminal_reads_lines_that_are_echoed_until_control_d() {
+    for shared in [true, false] {
+        let mut world = World::new(shared).await;
+        let mut attachment = world.client.attach("a", true).await.unwrap();
+        let mut request = world.request("a", ECHO).await;
+        (request.open_stdin, request.spec.tty, request.size) = (true, true, Some((80, 24)));
+        world.client.start(&request).await.unwrap();
+        let mut seen = String::new();
+        until(&mut attachment, &mut seen, "hello\r\n").await;
+        let input = attachment.input.clone().unwrap();
+        // The terminal edits: the guest gets the line when it is whole.
+        input.send(Bytes::from_static(b"pint\x7fg\r")).await.unwrap();
+        until(&mut attachment, &mut seen, "ping\r\n").await;
+        assert!(seen.starts_with("hello\r\npint\x08 \x08g\r\n"), "{seen:?}");
+        input.send(Bytes::from_static(b"\x04")).await.unwrap();
+        assert_eq!(world.exit().await, Exit::Code(0));
+        world.client.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computing_guest_at_a_terminal_is_interrupted_by_control_c() {
+    let mut world = World::new(true).await;
+    let attachment = world.client.attach("a", true).await.unwrap();
+    let mut request = world.request("a", SPIN).await;
+    (request.open_stdin, request.spec.tty) = (true, true);
+    world.client.start(&request).await.unwrap();
+    attachment.input.as_ref().unwrap().send(Bytes::from_static(b"\x03")).await.unwrap();
+    assert_eq!(world.exit().await, Exit::Signalled(130));
+    world.client.shutdown().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
     let mut world = World::new(true).await;

@@ -44,6 +44,8 @@ mod tests;
 mod upper;
 mod view;
 
+pub(crate) use clock::now_ns;
+
 pub use access::{Access, Create, Follow};
 pub use descriptor::Descriptor;
 pub use errno::Errno;

@@ -1,13 +1,14 @@
 //! The table of all functions of `wasi_snapshot_preview1`.
 
 use rand::Rng as _;
+use sprat_program::PREVIEW1;
 use wasmtime::{Caller, Engine, Linker};
 
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::poll::{self, Arguments};
 use super::streams::{self, Transfer};
-use super::{MODULE, ProcExit, Process, clocks, environment, fd, path, with_memory};
+use super::{ProcExit, Process, clocks, environment, fd, path, with_memory};
 
 /// Random bytes made between two yields.
 const RANDOM_CHUNK: u32 = 64 << 10;
@@ -19,7 +20,7 @@ macro_rules! define {
         $($name:ident($($parameter:ident: $type:ty),*) => $body:expr;)*
     }) => {$(
         $linker.func_wrap(
-            MODULE,
+            PREVIEW1,
             stringify!($name),
             |mut caller: Caller<'_, Process>, $($parameter: $type),*| -> wasmtime::Result<i32> {
                 with_memory(&mut caller, |$memory: &mut GuestMemory<'_>, $process: &mut Process| Errno::code($body))
@@ -49,7 +50,7 @@ fn define_process(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
         clock_time_get(clock: u32, _precision: u64, at: u32) => clocks::clock_time_get(memory, process, clock, at);
         proc_raise(_signal: u32) => { let _ = (memory, process); Err(Errno::NOT_SUPPORTED) };
     });
-    linker.func_wrap(MODULE, "proc_exit", |status: u32| -> wasmtime::Result<()> {
+    linker.func_wrap(PREVIEW1, "proc_exit", |status: u32| -> wasmtime::Result<()> {
         Err(wasmtime::Error::new(ProcExit(status)))
     })?;
     Ok(())
@@ -149,30 +150,30 @@ fn define_path(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
 
 fn define_waiting(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
     linker.func_wrap_async(
-        MODULE,
+        PREVIEW1,
         "fd_read",
         |caller: Caller<'_, Process>, (fd, iovecs, count, moved_at): (u32, u32, u32, u32)| {
             Box::new(streams::fd_read(caller, Transfer { fd, iovecs, count, moved_at }))
         },
     )?;
     linker.func_wrap_async(
-        MODULE,
+        PREVIEW1,
         "fd_write",
         |caller: Caller<'_, Process>, (fd, iovecs, count, moved_at): (u32, u32, u32, u32)| {
             Box::new(streams::fd_write(caller, Transfer { fd, iovecs, count, moved_at }))
         },
     )?;
     linker.func_wrap_async(
-        MODULE,
+        PREVIEW1,
         "poll_oneoff",
         |caller: Caller<'_, Process>, (subscriptions, events, count, stored_at): (u32, u32, u32, u32)| {
             Box::new(poll::poll_oneoff(caller, Arguments { subscriptions, events, count, stored_at }))
         },
     )?;
-    linker.func_wrap_async(MODULE, "random_get", |caller: Caller<'_, Process>, (buffer, len): (u32, u32)| {
+    linker.func_wrap_async(PREVIEW1, "random_get", |caller: Caller<'_, Process>, (buffer, len): (u32, u32)| {
         Box::new(random_get(caller, buffer, len))
     })?;
-    linker.func_wrap_async(MODULE, "sched_yield", |_: Caller<'_, Process>, (): ()| {
+    linker.func_wrap_async(PREVIEW1, "sched_yield", |_: Caller<'_, Process>, (): ()| {
         Box::new(async {
             tokio::task::yield_now().await;
             0_i32
@@ -220,4 +221,26 @@ fn define_sockets(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
         sock_shutdown(number: u32, _how: u32) => { let _ = memory; no_socket(process, number) };
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sprat_program::PREVIEW1_FUNCTIONS;
+    use wasmtime::{Module, UnknownImportError};
+
+    use super::*;
+
+    #[test]
+    fn what_programs_are_told_is_offered_is_linked() {
+        let engine = Engine::default();
+        let linker = linker(&engine).unwrap();
+        let unknown = |name: &str| {
+            let wat = format!(r#"(module (import "{PREVIEW1}" "{name}" (func)))"#);
+            let module = Module::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+            linker.instantiate_pre(&module).is_err_and(|error| error.is::<UnknownImportError>())
+        };
+        assert!(unknown("fd_magic"));
+        let missing: Vec<_> = PREVIEW1_FUNCTIONS.iter().filter(|name| unknown(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -1,8 +1,6 @@
 //! `wasi:filesystem@0.2` on the file view.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::TrappableError;
@@ -16,12 +14,8 @@ use super::bindings::wasi::filesystem::types::{
 use super::bindings::wasi::filesystem::{preopens, types};
 use super::streams::{FileInput, FileOutput, Target};
 use crate::component::{FilesHost, Node, Open};
-use crate::files::{Create, Errno, Follow, Kind, Stat, Times};
-
-/// An error code, or a trap.
-pub(super) type FsError = TrappableError<ErrorCode>;
-
-type FsResult<T> = Result<T, FsError>;
+use crate::conversions::conversions;
+use crate::files::{Create, DirEntry, Errno, FileView, Follow, Kind, Stat, Times, now_ns};
 
 /// Bytes that one read moves at most.
 const MAX_READ: u64 = 1 << 20;
@@ -31,108 +25,30 @@ const MAX_READ: u64 = 1 << 20;
 #[expect(unreachable_pub, reason = "generated bindings re-export it")]
 pub struct Listing(VecDeque<DirectoryEntry>);
 
-impl From<Errno> for ErrorCode {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::Access => Self::Access,
-            Errno::BadDescriptor => Self::BadDescriptor,
-            Errno::Busy => Self::Busy,
-            Errno::CrossDevice => Self::CrossDevice,
-            Errno::Exist => Self::Exist,
-            Errno::FileTooLarge => Self::FileTooLarge,
-            Errno::IllegalByteSequence => Self::IllegalByteSequence,
-            Errno::Invalid => Self::Invalid,
-            Errno::Io => Self::Io,
-            Errno::IsDirectory => Self::IsDirectory,
-            Errno::Loop => Self::Loop,
-            // WASI 0.2 has no code for it. The nearest says that a limit is reached: `EDQUOT`, "quota exceeded".
-            Errno::TooManyFiles | Errno::Quota => Self::Quota,
-            Errno::TooManyLinks => Self::TooManyLinks,
-            Errno::NameTooLong => Self::NameTooLong,
-            Errno::NoEntry => Self::NoEntry,
-            Errno::NoSpace => Self::InsufficientSpace,
-            Errno::NotDirectory => Self::NotDirectory,
-            Errno::NotEmpty => Self::NotEmpty,
-            Errno::NotSupported => Self::Unsupported,
-            Errno::NotPermitted => Self::NotPermitted,
-            Errno::ReadOnly => Self::ReadOnly,
-        }
-    }
+type Timestamp = Datetime;
+
+const OTHER_TYPE: DescriptorType = DescriptorType::Unknown;
+
+fn seconds(time: &Timestamp) -> Option<i64> {
+    time.seconds.try_into().ok()
 }
 
-impl From<Errno> for FsError {
-    fn from(errno: Errno) -> Self {
-        ErrorCode::from(errno).into()
-    }
-}
-
-fn descriptor_type(kind: Kind) -> DescriptorType {
-    match kind {
-        Kind::Directory => DescriptorType::Directory,
-        Kind::File => DescriptorType::RegularFile,
-        Kind::Symlink => DescriptorType::SymbolicLink,
-        Kind::CharacterDevice => DescriptorType::CharacterDevice,
-        Kind::Other => DescriptorType::Unknown,
-    }
-}
-
-fn datetime(ns: i64) -> Option<Datetime> {
+/// `None` before 1970.
+fn timestamp(ns: i64) -> Option<Timestamp> {
     let ns = u64::try_from(ns).ok()?;
     let nanoseconds = u32::try_from(ns % 1_000_000_000).ok()?;
-    Some(Datetime { seconds: ns / 1_000_000_000, nanoseconds })
+    Some(Timestamp { seconds: ns / 1_000_000_000, nanoseconds })
 }
 
-fn descriptor_stat(stat: &Stat) -> DescriptorStat {
-    DescriptorStat {
-        type_: descriptor_type(stat.kind),
-        link_count: stat.links,
-        size: stat.size,
-        data_access_timestamp: datetime(stat.accessed_ns),
-        data_modification_timestamp: datetime(stat.modified_ns),
-        status_change_timestamp: datetime(stat.changed_ns),
-    }
-}
-
-fn hash_value(stat: &Stat) -> MetadataHashValue {
-    let (lower, upper) = FilesHost::hash(stat);
-    MetadataHashValue { lower, upper }
-}
-
-fn nanoseconds(timestamp: NewTimestamp) -> Result<Option<i64>, ErrorCode> {
-    match timestamp {
-        NewTimestamp::NoChange => Ok(None),
-        NewTimestamp::Now => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(now.as_nanos()).map(Some).map_err(|_| ErrorCode::Overflow)
-        }
-        NewTimestamp::Timestamp(time) => i64::try_from(time.seconds)
-            .ok()
-            .and_then(|seconds| seconds.checked_mul(1_000_000_000))
-            .and_then(|ns| ns.checked_add(i64::from(time.nanoseconds)))
-            .map(Some)
-            .ok_or(ErrorCode::Overflow),
-    }
-}
-
-fn times(accessed: NewTimestamp, modified: NewTimestamp) -> Result<Times, ErrorCode> {
-    Ok(Times { accessed_ns: nanoseconds(accessed)?, modified_ns: nanoseconds(modified)? })
-}
-
-fn follow(flags: PathFlags) -> Follow {
-    if flags.contains(PathFlags::SYMLINK_FOLLOW) { Follow::Yes } else { Follow::No }
-}
+conversions!();
 
 impl FilesHost<'_> {
     fn output(&mut self, fd: &Resource<Node>, target: Target) -> FsResult<Resource<DynOutputStream>> {
-        let node = self.table.get(fd).map_err(FsError::trap)?;
-        if !node.descriptor().access().write {
-            return Err(ErrorCode::BadDescriptor.into());
-        }
-        let file = node.descriptor().clone();
+        let (view, file) = self.stream(fd, true)?;
         // wasi-libc makes `EIO` of whatever a stream's write fails with, but hands on why there is no stream.
         let offset = if let Target::Offset(offset) = target { Some(offset) } else { None };
-        self.view.check_room(&file, offset)?;
-        let stream: DynOutputStream = Box::new(FileOutput { view: Arc::clone(self.view), file, target });
+        view.check_room(&file, offset)?;
+        let stream: DynOutputStream = Box::new(FileOutput { view, file, target });
         self.table.push(stream).map_err(FsError::trap)
     }
 }
@@ -155,15 +71,8 @@ impl types::Host for FilesHost<'_> {
 
 impl types::HostDescriptor for FilesHost<'_> {
     fn read_via_stream(&mut self, fd: Resource<Node>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        if node.descriptor().kind() == Kind::Directory {
-            return Err(ErrorCode::IsDirectory.into());
-        }
-        if !node.descriptor().access().read {
-            return Err(ErrorCode::BadDescriptor.into());
-        }
-        let file = node.descriptor().clone();
-        let stream: DynInputStream = Box::new(FileInput { view: Arc::clone(self.view), file, offset });
+        let (view, file) = self.stream(&fd, false)?;
+        let stream: DynInputStream = Box::new(FileInput { view, file, offset });
         self.table.push(stream).map_err(FsError::trap)
     }
 
@@ -176,82 +85,63 @@ impl types::HostDescriptor for FilesHost<'_> {
     }
 
     fn advise(&mut self, fd: Resource<Node>, _: Filesize, _: Filesize, _: Advice) -> FsResult<()> {
-        self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(())
+        self.with_node(&fd, |_, _| Ok(()))
     }
 
     fn sync_data(&mut self, fd: Resource<Node>) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(self.view.sync(node.descriptor(), true)?)
+        self.with_node(&fd, |view, node| view.sync(node.descriptor(), true))
     }
 
     fn get_flags(&mut self, fd: Resource<Node>) -> FsResult<DescriptorFlags> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let access = node.descriptor().access();
-        let directory = node.descriptor().kind() == Kind::Directory;
-        let when = |holds, flag| if holds { flag } else { DescriptorFlags::empty() };
-        Ok(when(access.read, DescriptorFlags::READ)
-            | when(access.write && !directory, DescriptorFlags::WRITE)
-            | when(node.mutate_directory && directory, DescriptorFlags::MUTATE_DIRECTORY))
+        self.with_node(&fd, |_, node| Ok(descriptor_flags(node)))
     }
 
     fn get_type(&mut self, fd: Resource<Node>) -> FsResult<DescriptorType> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(descriptor_type(node.descriptor().kind()))
+        self.with_node(&fd, |_, node| Ok(descriptor_type(node.descriptor().kind())))
     }
 
     fn set_size(&mut self, fd: Resource<Node>, size: Filesize) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(self.view.set_size(node.descriptor(), size)?)
+        self.with_node(&fd, |view, node| view.set_size(node.descriptor(), size))
     }
 
     fn set_times(&mut self, fd: Resource<Node>, accessed: NewTimestamp, modified: NewTimestamp) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(self.view.set_times(node.descriptor(), times(accessed, modified)?)?)
+        let times = times(accessed, modified)?;
+        self.with_node(&fd, |view, node| view.set_times(node.descriptor(), times))
     }
 
     fn read(&mut self, fd: Resource<Node>, length: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
         let mut buffer = vec![0; usize::try_from(length.min(MAX_READ)).unwrap_or(0)];
-        let read = self.view.read(node.descriptor(), &mut buffer, offset)?;
+        let read = self.with_node(&fd, |view, node| view.read(node.descriptor(), &mut buffer, offset))?;
         buffer.truncate(read);
         Ok((buffer, read == 0 && length > 0))
     }
 
     fn write(&mut self, fd: Resource<Node>, buffer: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(self.view.write(node.descriptor(), &buffer, offset)? as u64)
+        let written = self.with_node(&fd, |view, node| view.write(node.descriptor(), &buffer, offset))?;
+        Ok(written as u64)
     }
 
     fn read_directory(&mut self, fd: Resource<Node>) -> FsResult<Resource<Listing>> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let entries = self.view.entries(node.descriptor())?;
-        let entries =
-            entries.into_iter().map(|entry| DirectoryEntry { type_: descriptor_type(entry.kind), name: entry.name });
-        let listing = Listing(entries.collect());
+        let entries = self.with_node(&fd, |view, node| view.entries(node.descriptor()))?;
+        let listing = Listing(entries.into_iter().map(directory_entry).collect());
         self.table.push(listing).map_err(FsError::trap)
     }
 
     fn sync(&mut self, fd: Resource<Node>) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(self.view.sync(node.descriptor(), false)?)
+        self.with_node(&fd, |view, node| view.sync(node.descriptor(), false))
     }
 
     fn create_directory_at(&mut self, fd: Resource<Node>, path: String) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.make_directory(folder, &path)?)
+        self.with_path(&fd, &path, FileView::make_directory)
     }
 
     fn stat(&mut self, fd: Resource<Node>) -> FsResult<DescriptorStat> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(descriptor_stat(&self.view.stat(node.descriptor())?))
+        self.with_node(&fd, |view, node| Ok(descriptor_stat(&view.stat(node.descriptor())?)))
     }
 
     fn stat_at(&mut self, fd: Resource<Node>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(descriptor_stat(&self.view.stat_at(folder, &path, follow(flags))?))
+        let stat = self.with_path(&fd, &path, |view, folder, path| view.stat_at(folder, path, follow(flags)))?;
+        Ok(descriptor_stat(&stat))
     }
 
     fn set_times_at(
@@ -262,9 +152,8 @@ impl types::HostDescriptor for FilesHost<'_> {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.set_times_at(folder, &path, follow(flags), times(accessed, modified)?)?)
+        let times = times(accessed, modified)?;
+        self.with_path(&fd, &path, |view, folder, path| view.set_times_at(folder, path, follow(flags), times))
     }
 
     fn link_at(
@@ -275,11 +164,9 @@ impl types::HostDescriptor for FilesHost<'_> {
         new_fd: Resource<Node>,
         new_path: String,
     ) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let new_node = self.table.get(&new_fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        let (new_folder, new_path) = new_node.folder.locate(self.view, &new_path);
-        Ok(self.view.link(folder, &path, follow(flags), new_folder, &new_path)?)
+        self.with_paths((&fd, &path), (&new_fd, &new_path), |view, (folder, path), (new_folder, new_path)| {
+            view.link(folder, path, follow(flags), new_folder, new_path)
+        })
     }
 
     fn open_at(
@@ -290,32 +177,15 @@ impl types::HostDescriptor for FilesHost<'_> {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Node>> {
-        let open = Open {
-            follow: follow(path_flags),
-            create: Create {
-                create: open_flags.contains(OpenFlags::CREATE),
-                exclusive: open_flags.contains(OpenFlags::EXCLUSIVE),
-                truncate: open_flags.contains(OpenFlags::TRUNCATE),
-                directory: open_flags.contains(OpenFlags::DIRECTORY),
-            },
-            read: flags.contains(DescriptorFlags::READ),
-            write: flags.contains(DescriptorFlags::WRITE),
-            mutate_directory: flags.contains(DescriptorFlags::MUTATE_DIRECTORY),
-        };
-        let opened = self.open(self.table.get(&fd).map_err(FsError::trap)?, &path, open)?;
-        self.table.push(opened).map_err(FsError::trap)
+        FilesHost::open(self, &fd, &path, open(path_flags, open_flags, flags))
     }
 
     fn readlink_at(&mut self, fd: Resource<Node>, path: String) -> FsResult<String> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.read_link(folder, &path)?)
+        self.with_path(&fd, &path, FileView::read_link)
     }
 
     fn remove_directory_at(&mut self, fd: Resource<Node>, path: String) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.remove_directory(folder, &path)?)
+        self.with_path(&fd, &path, FileView::remove_directory)
     }
 
     fn rename_at(
@@ -325,23 +195,17 @@ impl types::HostDescriptor for FilesHost<'_> {
         new_fd: Resource<Node>,
         new_path: String,
     ) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let new_node = self.table.get(&new_fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        let (new_folder, new_path) = new_node.folder.locate(self.view, &new_path);
-        Ok(self.view.rename(folder, &path, new_folder, &new_path)?)
+        self.with_paths((&fd, &path), (&new_fd, &new_path), |view, (folder, path), (new_folder, new_path)| {
+            view.rename(folder, path, new_folder, new_path)
+        })
     }
 
     fn symlink_at(&mut self, fd: Resource<Node>, target: String, path: String) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.symlink(&target, folder, &path)?)
+        self.with_path(&fd, &path, |view, folder, path| view.symlink(&target, folder, path))
     }
 
     fn unlink_file_at(&mut self, fd: Resource<Node>, path: String) -> FsResult<()> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(self.view.unlink(folder, &path)?)
+        self.with_path(&fd, &path, FileView::unlink)
     }
 
     fn is_same_object(&mut self, fd: Resource<Node>, other: Resource<Node>) -> wasmtime::Result<bool> {
@@ -349,14 +213,12 @@ impl types::HostDescriptor for FilesHost<'_> {
     }
 
     fn metadata_hash(&mut self, fd: Resource<Node>) -> FsResult<MetadataHashValue> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        Ok(hash_value(&self.view.stat(node.descriptor())?))
+        self.with_node(&fd, |view, node| Ok(hash_value(&view.stat(node.descriptor())?)))
     }
 
     fn metadata_hash_at(&mut self, fd: Resource<Node>, flags: PathFlags, path: String) -> FsResult<MetadataHashValue> {
-        let node = self.table.get(&fd).map_err(FsError::trap)?;
-        let (folder, path) = node.folder.locate(self.view, &path);
-        Ok(hash_value(&self.view.stat_at(folder, &path, follow(flags))?))
+        let stat = self.with_path(&fd, &path, |view, folder, path| view.stat_at(folder, path, follow(flags)))?;
+        Ok(hash_value(&stat))
     }
 
     fn drop(&mut self, fd: Resource<Node>) -> wasmtime::Result<()> {

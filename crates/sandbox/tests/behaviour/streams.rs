@@ -130,3 +130,16 @@ async fn a_sleeping_guest_and_its_input_are_waited_for_together() {
     input.feed("x");
     assert_eq!(guest.wait().await, Exit::Code(22));
 }
+
+#[tokio::test]
+async fn programs_know_whether_they_have_a_terminal() {
+    let rig = Rig::new();
+    for wasi in [Wasi::P1, Wasi::P2, Wasi::P3] {
+        for tty in [false, true] {
+            let mut spec = rig.spec(wasi, &["tty"]).await;
+            spec.tty = tty;
+            let expected = if wasi == Wasi::P3 { tty.to_string() } else { format!("{:?}", [tty; 3]) };
+            assert_eq!(rig.run_spec(spec).await.printed(), expected, "{wasi:?}");
+        }
+    }
+}

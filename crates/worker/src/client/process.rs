@@ -29,14 +29,10 @@ impl WorkerProcess {
         fd.ok().map(Self)
     }
 
-    /// Waits until the process is gone, with all that it held open. One that closed its link and lives on is killed:
-    /// nobody can reach its guests any more.
+    /// Waits until the process is gone, with all that it held open. One that closed its link and lives on has a newer
+    /// owner.
     pub(super) async fn ended(self) {
-        if tokio::time::timeout(ENDING, self.0.readable()).await.is_err() {
-            // It may have ended just now.
-            let _ = pidfd_send_signal(&self.0, Signal::KILL);
-            let _ = self.0.readable().await;
-        }
+        let _ = tokio::time::timeout(ENDING, self.0.readable()).await;
     }
 
     /// Ends a process that breaks the protocol.

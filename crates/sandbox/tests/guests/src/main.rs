@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::exit;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,6 +63,10 @@ fn run(step: &[String]) -> io::Result<()> {
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_millis(ms.parse().unwrap()) {}
             Ok(())
+        }
+        ["tty"] => {
+            let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
+            print(format!("{terminals:?}"))
         }
         ["allocate"] => {
             let mut all = Vec::new();
