@@ -17,6 +17,7 @@ use crate::containers::Containers;
 use crate::facts::FactsShelf;
 use crate::placement::Workers;
 use crate::record::Record;
+use crate::steps::Steps;
 use crate::store::SharedStore;
 use crate::volumes::Volumes;
 use crate::{ContainerId, EngineConfig, EngineError, EventKind};
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) cache: Arc<Cache>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) bus: Bus,
+    /// RUN steps of builds.
+    pub(crate) steps: Arc<Steps>,
     /// Held while a volume is being filled from an image.
     pub(crate) filling: tokio::sync::Mutex<()>,
     /// Ends all tasks.

@@ -66,6 +66,7 @@ impl Core {
             cache,
             workers,
             bus: Bus::new(),
+            steps: Arc::default(),
             filling: tokio::sync::Mutex::default(),
             ending: CancellationToken::new(),
             stopping: AtomicBool::new(false),
