@@ -106,6 +106,7 @@ impl Core {
             life.row.worker = None;
             life.row.error = if info.message.starts_with("worker ") { info.message.clone() } else { String::new() };
             life.row.exit = Some(info.clone());
+            life.row.ports = Vec::new();
             life.place = None;
             (actions, life.ports.take())
         };

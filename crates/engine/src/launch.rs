@@ -68,7 +68,9 @@ impl Core {
         }
         let ports = BoundPorts::bind(&record.spec.ports)?;
         if !ports.ports.is_empty() {
-            record.life().ports = Some(Box::new(ports));
+            let mut life = record.life();
+            life.row.ports.clone_from(&ports.ports);
+            life.ports = Some(Box::new(ports));
         }
         let description = &artifact.description;
         let program_spec = ProgramSpec {
@@ -145,6 +147,7 @@ impl Core {
         life.row.error = error.to_string();
         life.place = None;
         life.ports = None;
+        life.row.ports = Vec::new();
         life.parked = None;
         life.row.exit = Some(ExitInfo {
             code: error.exit_status(),

@@ -101,8 +101,14 @@ impl World {
 
     /// Drops the engine as a killed process would, and opens another.
     pub(crate) async fn reopen(self) -> Self {
+        self.reopen_after(|| ()).await
+    }
+
+    /// The same; `meanwhile` happens while there is no engine.
+    pub(crate) async fn reopen_after(self, meanwhile: impl FnOnce()) -> Self {
         let Self { dir, engine } = self;
         drop(engine);
+        meanwhile();
         let engine = Engine::open(config(&dir)).await.unwrap();
         Self { dir, engine }
     }
