@@ -119,8 +119,53 @@ fn users_errors_have_their_status_and_never_harm_the_daemon() {
     ] {
         let (got, text) = daemon.call(method, path, body);
         assert_eq!(got, status, "{method} {path} {body}: {text}");
+        if status >= 400 {
+            let error: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+            let has = |key: &str| error[key].as_str().is_some_and(|text| !text.is_empty());
+            assert!(has("message") && has("code"), "{method} {path} {body}: {text}");
+        }
     }
     assert_eq!(daemon.call("GET", "/_ping", ""), (200, "OK".to_owned()));
+}
+
+#[test]
+fn a_client_that_is_gone_is_noticed_without_a_word_of_the_guest() {
+    let daemon = Daemon::start();
+    daemon.import("spin", SPIN);
+    for tty in ["false", "true"] {
+        let body = format!(r#"{{"Image":"spin","OpenStdin":true,"StdinOnce":true,"Tty":{tty}}}"#);
+        let id = daemon.json("POST", "/containers/create", &body, 201)["Id"].as_str().unwrap().to_owned();
+        let before = daemon.connections();
+        let attached = daemon.attach(&id, "stream=1&stdin=1&stdout=1&stderr=1", true);
+        assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+        assert!(daemon.connections() > before);
+        // The guest reads nothing, so the input is full, and writes nothing.
+        attached.fill();
+        attached.half_close();
+        drop(attached);
+        daemon.until_connections(before);
+    }
+}
+
+#[test]
+fn open_streams_do_not_hold_the_daemons_end_up() {
+    let mut daemon = Daemon::start();
+    daemon.import("spin", SPIN);
+    let id = daemon.json("POST", "/containers/create", r#"{"Image":"spin"}"#, 201)["Id"].as_str().unwrap().to_owned();
+    let attached = daemon.attach(&id, ALL, true);
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+    let streams = [
+        daemon.begin("GET", "/events"),
+        daemon.begin("GET", &format!("/containers/{id}/logs?follow=1&stdout=1")),
+        daemon.begin("GET", &format!("/containers/{id}/stats")),
+        daemon.begin("POST", &format!("/containers/{id}/wait")),
+    ];
+    let log = daemon.terminate();
+    assert!(!log.contains("streams that were still open are cut"), "{log}");
+    attached.finish();
+    streams.into_iter().for_each(|stream| drop(stream.finish()));
+    // Its containers went on; whoever comes next ends them.
+    daemon.restart();
 }
 
 #[test]

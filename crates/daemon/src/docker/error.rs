@@ -19,33 +19,41 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { message: message.into(), ..ErrorBody::default() } }
+    /// An answer with a stable code.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, body: ErrorBody { message: message.into(), code: Some(code.to_owned()), hint: None } }
     }
 
     /// The request is wrong.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
     }
 
     /// Sprat does not offer it.
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, message)
+        Self::new(StatusCode::NOT_IMPLEMENTED, "unsupported", message)
+    }
+
+    /// More was sent than is taken.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
     /// The path is not of the API.
     pub(crate) fn page_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "page not found")
+        Self::new(StatusCode::NOT_FOUND, "page_not_found", "page not found")
     }
 
     /// The host failed while the daemon did `action`.
     pub(crate) fn host(action: &str, error: &std::io::Error) -> Self {
         tracing::warn!(%error, action, "a request failed");
-        let status = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        let (status, code) = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                (StatusCode::INSUFFICIENT_STORAGE, "disk_full")
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "io"),
         };
-        Self::new(status, format!("cannot {action}: {error}"))
+        Self::new(status, code, format!("cannot {action}: {error}"))
     }
 }
 
@@ -75,13 +83,13 @@ impl From<EngineError> for ApiError {
 
 impl From<VersionError> for ApiError {
     fn from(error: VersionError) -> Self {
-        Self::invalid(error.to_string())
+        Self::new(StatusCode::BAD_REQUEST, "api_version", error.to_string())
     }
 }
 
 impl From<FilterError> for ApiError {
     fn from(error: FilterError) -> Self {
-        Self::invalid(error.to_string())
+        Self::new(StatusCode::BAD_REQUEST, "invalid_filter", error.to_string())
     }
 }
 
