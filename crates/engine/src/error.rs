@@ -269,7 +269,7 @@ fn build_kind(error: &sprat_image::build::BuildError) -> ErrorKind {
     match error {
         BuildError::Dockerfile { .. } | BuildError::Context(_) => ErrorKind::Invalid,
         BuildError::Step { .. } | BuildError::Run { .. } => ErrorKind::Internal,
-        BuildError::Store(source) => image_kind(source),
+        BuildError::Content { source, .. } | BuildError::Store(source) => image_kind(source),
     }
 }
 
@@ -280,6 +280,6 @@ fn build_code(error: &sprat_image::build::BuildError) -> &'static str {
         BuildError::Step { .. } => "build_step",
         BuildError::Run { .. } => "build_run",
         BuildError::Context(_) => "build_context",
-        BuildError::Store(source) => source.code(),
+        BuildError::Content { source, .. } | BuildError::Store(source) => source.code(),
     }
 }
