@@ -169,6 +169,39 @@ fn open_streams_do_not_hold_the_daemons_end_up() {
 }
 
 #[test]
+fn sizes_of_containers_and_of_all_are_told() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","HostConfig":{"StorageOpt":{"size":"1m"}}}"#;
+    let id = daemon.json("POST", "/containers/create?name=bass", body, 201)["Id"].as_str().unwrap().to_owned();
+    assert_eq!(daemon.json("GET", "/containers/bass/json", "", 200)["HostConfig"]["StorageOpt"]["size"], "1m");
+    let upper = daemon.folder().join("root/containers").join(&id).join("upper");
+    std::fs::create_dir_all(&upper).unwrap();
+    std::fs::write(upper.join("written"), vec![7; 5000]).unwrap();
+    let image = daemon.json("GET", "/images/hello/json", "", 200)["Size"].as_u64().unwrap();
+    let shown = daemon.json("GET", "/containers/bass/json?size=1", "", 200);
+    assert_eq!((shown["SizeRw"].as_u64(), shown["SizeRootFs"].as_u64()), (Some(5000), Some(5000 + image)));
+    assert!(daemon.json("GET", "/containers/bass/json", "", 200)["SizeRw"].is_null());
+    let listed = daemon.json("GET", "/containers/json?all=1&size=1", "", 200);
+    assert_eq!((listed[0]["SizeRw"].as_u64(), listed[0]["SizeRootFs"].as_u64()), (Some(5000), Some(5000 + image)));
+    daemon.call("POST", "/images/hello/tag?repo=again", "");
+    let all = daemon.json("GET", "/system/df", "", 200);
+    assert_eq!((all["LayersSize"].as_u64(), all["Images"].as_array().unwrap().len()), (Some(image), 1));
+    assert_eq!((all["Images"][0]["SharedSize"].as_i64(), all["Images"][0]["Containers"].as_i64()), (Some(0), Some(1)));
+    assert_eq!(all["Containers"][0]["SizeRw"], 5000);
+    assert!(all["Volumes"].is_array() && all["BuildCache"].is_array());
+    let some = daemon.json("GET", "/system/df?type=container&type=volume", "", 200);
+    assert!(some["Images"].is_null() && some["Containers"].is_array() && some["Volumes"].is_array());
+    daemon.json("GET", "/system/df?type=nonsense", "", 400);
+    if let Some(docker) = support::docker_cli() {
+        for args in [&["system", "df"][..], &["system", "df", "-v"]] {
+            let output = daemon.docker(&docker, args);
+            assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("5kB"), "{output:?}");
+        }
+    }
+}
+
+#[test]
 fn a_program_that_is_not_there_is_told_with_the_words_the_docker_cli_looks_for() {
     let daemon = Daemon::start();
     daemon.import("hello", HELLO);

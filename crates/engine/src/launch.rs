@@ -63,7 +63,8 @@ impl Core {
         for mount in &record.spec.mounts {
             if let MountKind::Bind { source, create } = &mount.kind {
                 create::check_source(source, *create)?;
-                create::refuse_own_state(&self.config.root, source, mount.read_only)?;
+                // It may be a link that means something else by now.
+                create::refuse_own_state(&self.config.root, source)?;
             }
         }
         let ports = BoundPorts::bind(&record.spec.ports)?;

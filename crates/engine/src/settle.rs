@@ -179,6 +179,7 @@ pub(crate) fn limits(spec: &ContainerSpec, default_memory: u64) -> Limits {
         cpu_millis: spec.cpu_millis.unwrap_or(defaults.cpu_millis),
         wall_clock_ms: spec.wall_clock_ms.unwrap_or(defaults.wall_clock_ms),
         open_files: spec.open_files.unwrap_or(defaults.open_files),
+        disk_bytes: spec.disk_bytes.unwrap_or(defaults.disk_bytes),
         ..defaults
     }
 }

@@ -72,11 +72,7 @@ impl From<EngineError> for ApiError {
         if status.is_server_error() {
             tracing::warn!(error = %chain(&error), code = error.code(), "a request failed");
         }
-        let body = ErrorBody {
-            message: message(&error),
-            code: Some(error.code().to_owned()),
-            hint: error.hint().map(str::to_owned),
-        };
+        let body = ErrorBody { message: message(&error), code: Some(error.code().to_owned()), hint: hint(&error) };
         Self { status, body }
     }
 }
@@ -125,14 +121,24 @@ fn status_of(kind: ErrorKind) -> StatusCode {
     }
 }
 
+/// What to do, if the message does not say it.
+fn hint(error: &EngineError) -> Option<String> {
+    match error {
+        // Docker's clients show the message alone, and these are what their users meet first.
+        EngineError::Program { .. } | EngineError::NotACommand(_) => None,
+        _ => error.hint().map(str::to_owned),
+    }
+}
+
 /// The text for the user. See the module's words on exit statuses.
 pub(crate) fn message(error: &EngineError) -> String {
     let text = chain(error);
     match error {
         EngineError::ProgramNotFound(_) => format!("failed to create task for container: {text}"),
+        // The words in brackets are for docker's clients alone.
         EngineError::Program { .. } | EngineError::NotACommand(_) => {
-            let ending = if text.contains("permission denied") { "" } else { ": permission denied" };
-            format!("failed to create task for container: {text}{ending}")
+            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("failed to create task for container: {text}{hint} (permission denied)")
         }
         _ => text,
     }
@@ -174,6 +180,17 @@ mod tests {
         assert_eq!(message(&error).matches("precompiled").count(), 1, "{}", message(&error));
         let error = EngineError::NotACommand("it exports functions only".into());
         assert_eq!(message(&error).matches("permission denied").count(), 1);
+    }
+
+    #[test]
+    fn what_a_program_lacks_is_told_with_what_to_do() {
+        let source = ProgramError::MissingImports(vec!["env.foo".into()]);
+        assert_eq!(
+            message(&EngineError::Program { path: "/a".into(), source }),
+            "failed to create task for container: exec: \"/a\": exec format error: the program imports what nobody \
+             offers: env.foo; look at what it needs with `sprat program inspect`, and build it for WASI alone \
+             (permission denied)"
+        );
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Daemon {
         }
     }
 
+    /// Its own folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
     }

@@ -126,7 +126,7 @@ async fn what_cannot_run_is_told_at_the_start_in_dockers_words() {
     let world = World::new().await;
     for (program, code, text) in [
         ("nosuch", 127, "exec: \"nosuch\": executable file not found in $PATH"),
-        ("/plain", 126, "permission denied"),
+        ("/plain", 126, "this is no command"),
         ("/script", 126, "exec format error"),
     ] {
         world.create("bass", run(program)).await;
@@ -242,5 +242,31 @@ async fn time_of_a_whole_life() {
     }
     let after = rss();
     println!("life: {few:?}; beside 10,000: {:?}; memory each: {} KiB/10k", median(1000).await, after - before);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_folder_with_sprats_own_state_is_mounted_read_only_neither() {
+    let world = World::new().await;
+    let root = world.dir.path().join("root");
+    let link = world.dir.path().join("link");
+    std::os::unix::fs::symlink(root.join("code"), &link).unwrap();
+    for (source, words) in [
+        (root.join("code"), "is part of Sprat's own state"),
+        (link, "is part of Sprat's own state"),
+        (root.clone(), "is part of Sprat's own state"),
+        (world.dir.path().to_owned(), "contains Sprat's own state"),
+        ("/".into(), "contains Sprat's own state"),
+        ("/proc/self".into(), "shows the processes"),
+    ] {
+        for read_only in [false, true] {
+            let kind = MountKind::Bind { source: source.clone(), create: false };
+            let mounts = vec![MountSpec { target: "/in".to_owned(), kind, read_only }];
+            let spec = ContainerSpec { image: "guests".to_owned(), mounts, ..run("/fail") };
+            let error = world.engine.create(spec).await.unwrap_err();
+            assert!(matches!(&error, EngineError::Invalid(text) if text.contains(words)), "{source:?}: {error}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(root.join("containers")).unwrap().count(), 0);
     world.end().await;
 }

@@ -5,9 +5,9 @@ use crate::StoreError;
 use crate::dockerfile::is_signal;
 
 /// Most anonymous volumes of one image: each container makes all of them.
-pub const MAX_VOLUMES: usize = 128;
+const MAX_VOLUMES: usize = 128;
 /// Most variables, arguments, labels or exposed ports of one image, each.
-pub const MAX_ENTRIES: usize = 65_536;
+const MAX_ENTRIES: usize = 65_536;
 
 impl ImageConfig {
     /// Checks all texts and numbers of entries.
