@@ -122,9 +122,9 @@ fn killed_workers_end_their_containers_with_137_and_the_restart_policy_applies()
 /// Process ids of all workers.
 fn workers(sprat: &Installation) -> Vec<i32> {
     let (_, info) = sprat.api().send("GET", "/info", None);
-    let list = info["DriverStatus"].as_array().cloned().unwrap_or_default();
+    let list = info.get("DriverStatus").and_then(|list| list.as_array()).cloned().unwrap_or_default();
     let pid = |text: &str| text.strip_prefix("pid ")?.split(',').next()?.parse().ok();
-    list.iter().filter_map(|entry| pid(entry[1].as_str()?)).collect()
+    list.iter().filter_map(|entry| pid(entry.get(1)?.as_str()?)).collect()
 }
 
 /// Processes whose command line names a folder.
