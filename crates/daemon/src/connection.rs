@@ -4,18 +4,22 @@
 //! gets the connection with all bytes that the client already sent. Both of docker's ways work so: 101 with Upgrade, and
 //! 200 without.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use http::Request;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
 /// Time in which a request's head must be complete; idle connections end after it too.
@@ -28,9 +32,33 @@ const MAX_HEAD_BYTES: usize = 128 * 1024;
 pub(crate) type Handler = Arc<dyn Fn(Request<Body>) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// A bare connection.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Its socket, to see whether the peer is there.
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+impl Io for UnixStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+impl Io for TcpStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+#[cfg(test)]
+impl Io for tokio::io::DuplexStream {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// An answer that goes on until the daemon or the client ends it carries this extension: it is cut when the daemon ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endless;
 
 /// A connection that was hijacked.
 pub(crate) struct Hijacked {
@@ -57,15 +85,44 @@ impl Hijack {
     }
 }
 
-/// Serves one connection until it ends; when `ending` becomes true, until its request under way is answered.
+impl Hijacked {
+    /// Ends when the peer has closed both directions, whether anything is read from it or not. (A peer that closed its
+    /// sending half still reads.) Over TCP a full close looks like a half close until something is sent.
+    pub(crate) fn peer_gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        // Registered a second time, so it needs a descriptor of its own; of what family it is does not matter to polling.
+        let watched = self.io.socket().and_then(|socket| socket.try_clone_to_owned().ok());
+        let watched = watched.and_then(|fd| UnixStream::from_std(fd.into()).ok());
+        async move {
+            let Some(watched) = watched else { return std::future::pending().await };
+            while watched.writable().await.is_ok() {
+                if is_hung_up(&watched) {
+                    return;
+                }
+                // Every change of the socket comes as an edge, a hang-up whatever one is interested in: wait for the next.
+                let _ = watched.try_io(Interest::WRITABLE, || Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
+            }
+        }
+    }
+}
+
+fn is_hung_up(socket: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut fds, Some(&now)), Ok(1..))
+}
+
+/// Serves one connection until it ends; when `ending` becomes true, until its request under way is answered. Hijacked
+/// connections and [`Endless`] answers are cut then.
 pub(crate) async fn serve(io: impl Io + 'static, handler: Handler, mut ending: watch::Receiver<bool>) {
     let hijack = Hijack::default();
     let slot = hijack.clone();
+    let cut = ending.clone();
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(slot.clone());
         let answer = handler(request);
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(answer.await) })
+        let cut = cut.clone();
+        Box::pin(async move { Ok::<_, std::convert::Infallible>(until(cut, answer.await)) })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -90,12 +147,30 @@ pub(crate) async fn serve(io: impl Io + 'static, handler: Handler, mut ending: w
     let mut io = parts.io.into_inner();
     let taken_over = hijack.0.lock().take();
     match taken_over {
-        Some(then) => then(Hijacked { io: Box::new(io), sent: parts.read_buf }).await,
+        Some(then) => {
+            let taken = then(Hijacked { io: Box::new(io), sent: parts.read_buf });
+            tokio::select! {
+                () = taken => {}
+                _ = ending.wait_for(|ending| *ending) => {}
+            }
+        }
         None => {
             // The client may be gone already.
             let _ = io.shutdown().await;
         }
     }
+}
+
+/// Ends an endless answer's body with the daemon.
+fn until(mut ending: watch::Receiver<bool>, response: Response) -> Response {
+    if response.extensions().get::<Endless>().is_none() {
+        return response;
+    }
+    let cut = async move {
+        // An error is the end of whoever tells.
+        let _ = ending.wait_for(|ending| *ending).await;
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(cut))))
 }
 
 #[cfg(test)]

@@ -2,10 +2,15 @@
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::{DaemonError, Host};
+
+/// Time that another daemon on the same socket has to answer before it is taken for one that hangs.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A bound address of the API.
 #[derive(Debug)]
@@ -77,10 +82,28 @@ async fn refuse_if_taken(path: &Path) -> Result<(), DaemonError> {
         return Err(DaemonError::NotASocket(path.to_owned()));
     }
     match UnixStream::connect(path).await {
-        Ok(_) => Err(DaemonError::AlreadyRunning(format!("unix://{}", path.display()))),
+        Ok(stream) => match is_answered(stream).await {
+            true => Err(DaemonError::AlreadyRunning(format!("unix://{}", path.display()))),
+            false => Ok(()),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(DaemonError::Io { action: format!("see who holds {}", path.display()), source }),
+    }
+}
+
+/// Whether anybody is behind a connection. A daemon killed while it started a worker leaves a copy of its socket in the
+/// child until that runs another program: one can connect then, but the connection breaks a moment later.
+async fn is_answered(mut stream: UnixStream) -> bool {
+    let ask = async {
+        stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: sprat\r\nConnection: close\r\n\r\n").await?;
+        stream.read(&mut [0]).await
+    };
+    match tokio::time::timeout(ANSWER_DEADLINE, ask).await {
+        Ok(Ok(bytes)) => bytes > 0,
+        Ok(Err(_)) => false,
+        // Somebody holds it and is slow.
+        Err(_) => true,
     }
 }
 
@@ -112,6 +135,20 @@ mod tests {
         drop(bound);
         assert!(!path.exists());
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_only_the_child_of_a_killed_daemon_holds_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.sock");
+        let held = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        // Its backlog takes this connection; the end of the holder breaks it.
+        let waiting = UnixStream::connect(&path).await.unwrap();
+        let answered = tokio::spawn(is_answered(waiting));
+        tokio::task::yield_now().await;
+        drop(held);
+        assert!(!answered.await.unwrap());
+        bind(&unix(&folder)).await.unwrap();
     }
 
     #[tokio::test]

@@ -119,8 +119,86 @@ fn users_errors_have_their_status_and_never_harm_the_daemon() {
     ] {
         let (got, text) = daemon.call(method, path, body);
         assert_eq!(got, status, "{method} {path} {body}: {text}");
+        if status >= 400 {
+            let error: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+            let has = |key: &str| error[key].as_str().is_some_and(|text| !text.is_empty());
+            assert!(has("message") && has("code"), "{method} {path} {body}: {text}");
+        }
     }
     assert_eq!(daemon.call("GET", "/_ping", ""), (200, "OK".to_owned()));
+}
+
+#[test]
+fn a_client_that_is_gone_is_noticed_without_a_word_of_the_guest() {
+    let daemon = Daemon::start();
+    daemon.import("spin", SPIN);
+    for tty in ["false", "true"] {
+        let body = format!(r#"{{"Image":"spin","OpenStdin":true,"StdinOnce":true,"Tty":{tty}}}"#);
+        let id = daemon.json("POST", "/containers/create", &body, 201)["Id"].as_str().unwrap().to_owned();
+        let before = daemon.connections();
+        let attached = daemon.attach(&id, "stream=1&stdin=1&stdout=1&stderr=1", true);
+        assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+        assert!(daemon.connections() > before);
+        // The guest reads nothing, so the input is full, and writes nothing.
+        attached.fill();
+        attached.half_close();
+        drop(attached);
+        daemon.until_connections(before);
+    }
+}
+
+#[test]
+fn open_streams_do_not_hold_the_daemons_end_up() {
+    let mut daemon = Daemon::start();
+    daemon.import("spin", SPIN);
+    let id = daemon.json("POST", "/containers/create", r#"{"Image":"spin"}"#, 201)["Id"].as_str().unwrap().to_owned();
+    let attached = daemon.attach(&id, ALL, true);
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 204);
+    let streams = [
+        daemon.begin("GET", "/events"),
+        daemon.begin("GET", &format!("/containers/{id}/logs?follow=1&stdout=1")),
+        daemon.begin("GET", &format!("/containers/{id}/stats")),
+        daemon.begin("POST", &format!("/containers/{id}/wait")),
+    ];
+    let log = daemon.terminate();
+    assert!(!log.contains("streams that were still open are cut"), "{log}");
+    attached.finish();
+    streams.into_iter().for_each(|stream| drop(stream.finish()));
+    // Its containers went on; whoever comes next ends them.
+    daemon.restart();
+}
+
+#[test]
+fn sizes_of_containers_and_of_all_are_told() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","HostConfig":{"StorageOpt":{"size":"1m"}}}"#;
+    let id = daemon.json("POST", "/containers/create?name=bass", body, 201)["Id"].as_str().unwrap().to_owned();
+    assert_eq!(daemon.json("GET", "/containers/bass/json", "", 200)["HostConfig"]["StorageOpt"]["size"], "1m");
+    let upper = daemon.folder().join("root/containers").join(&id).join("upper");
+    std::fs::create_dir_all(&upper).unwrap();
+    std::fs::write(upper.join("written"), vec![7; 5000]).unwrap();
+    let image = daemon.json("GET", "/images/hello/json", "", 200)["Size"].as_u64().unwrap();
+    let shown = daemon.json("GET", "/containers/bass/json?size=1", "", 200);
+    assert_eq!((shown["SizeRw"].as_u64(), shown["SizeRootFs"].as_u64()), (Some(5000), Some(5000 + image)));
+    assert!(daemon.json("GET", "/containers/bass/json", "", 200)["SizeRw"].is_null());
+    let listed = daemon.json("GET", "/containers/json?all=1&size=1", "", 200);
+    assert_eq!((listed[0]["SizeRw"].as_u64(), listed[0]["SizeRootFs"].as_u64()), (Some(5000), Some(5000 + image)));
+    daemon.call("POST", "/images/hello/tag?repo=again", "");
+    let all = daemon.json("GET", "/system/df", "", 200);
+    assert_eq!((all["LayersSize"].as_u64(), all["Images"].as_array().unwrap().len()), (Some(image), 1));
+    assert_eq!((all["Images"][0]["SharedSize"].as_i64(), all["Images"][0]["Containers"].as_i64()), (Some(0), Some(1)));
+    assert_eq!(all["Containers"][0]["SizeRw"], 5000);
+    assert!(all["Volumes"].is_array() && all["BuildCache"].is_array());
+    let some = daemon.json("GET", "/system/df?type=container&type=volume", "", 200);
+    assert!(some["Images"].is_null() && some["Containers"].is_array() && some["Volumes"].is_array());
+    daemon.json("GET", "/system/df?type=nonsense", "", 400);
+    if let Some(docker) = support::docker_cli() {
+        for args in [&["system", "df"][..], &["system", "df", "-v"]] {
+            let output = daemon.docker(&docker, args);
+            assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("5kB"), "{output:?}");
+        }
+    }
 }
 
 #[test]

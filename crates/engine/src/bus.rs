@@ -1,4 +1,4 @@
-//! The event bus: a short history, and subscribers that are cut off when they don't keep up.
+//! The event bus: a history bounded in number and bytes, and subscribers that are cut off when it leaves them behind.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,25 +6,70 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use crate::{EngineError, Event, EventFilter, EventKind};
 
-/// Events kept for `since`.
-const HISTORY: usize = 1_000;
-/// Events a subscriber may fall behind.
-const BACKLOG: usize = 10_000;
+/// Events kept, for `since` and for subscribers that are behind.
+const HISTORY: usize = 4_096;
+/// Bytes of their texts: an event carries its container's labels.
+const HISTORY_BYTES: usize = 16 << 20;
 
 /// Takes events and hands them to subscribers.
 #[derive(Debug)]
 pub(crate) struct Bus {
-    history: Mutex<VecDeque<Arc<Event>>>,
-    sender: broadcast::Sender<Arc<Event>>,
+    history: Arc<Mutex<History>>,
+    /// Told after each event.
+    told: watch::Sender<()>,
+}
+
+/// The last events, numbered on from 0.
+#[derive(Debug, Default)]
+struct History {
+    events: VecDeque<Arc<Event>>,
+    /// Number of the oldest one kept.
+    first: u64,
+    bytes: usize,
+}
+
+impl History {
+    fn push(&mut self, event: Arc<Event>) {
+        self.bytes += size(&event);
+        self.events.push_back(event);
+        while self.events.len() > HISTORY || self.bytes > HISTORY_BYTES {
+            let Some(oldest) = self.events.pop_front() else { return };
+            self.bytes -= size(&oldest);
+            self.first += 1;
+        }
+    }
+
+    /// Number of the next event.
+    fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+
+    fn get(&self, number: u64) -> Found {
+        let Some(index) = number.checked_sub(self.first) else { return Found::Lost };
+        let event = usize::try_from(index).ok().and_then(|index| self.events.get(index));
+        event.map_or(Found::NotYet, |event| Found::Event(Arc::clone(event)))
+    }
+}
+
+enum Found {
+    Event(Arc<Event>),
+    NotYet,
+    /// It was dropped before it was asked for.
+    Lost,
+}
+
+fn size(event: &Event) -> usize {
+    let attributes: usize = event.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+    event.action.len() + event.actor.len() + attributes
 }
 
 impl Bus {
     pub(crate) fn new() -> Self {
-        Self { history: Mutex::new(VecDeque::with_capacity(HISTORY)), sender: broadcast::Sender::new(BACKLOG) }
+        Self { history: Arc::default(), told: watch::Sender::new(()) }
     }
 
     /// Tells an event that happens now.
@@ -32,14 +77,10 @@ impl Bus {
         let mut history = self.history.lock();
         // The clock may stand still or go back; events keep their order.
         let now = now_ns();
-        let time_ns = history.back().map_or(now, |last| now.max(last.time_ns + 1));
-        let event = Arc::new(Event { kind, action: action.to_owned(), actor, attributes, time_ns });
-        if history.len() == HISTORY {
-            history.pop_front();
-        }
-        history.push_back(Arc::clone(&event));
-        // Sent under the lock, so that a subscriber sees each event once: in the history or live. No subscriber is no error.
-        let _ = self.sender.send(event);
+        let time_ns = history.events.back().map_or(now, |last| now.max(last.time_ns + 1));
+        history.push(Arc::new(Event { kind, action: action.to_owned(), actor, attributes, time_ns }));
+        drop(history);
+        self.told.send_replace(());
     }
 
     /// What happened since, then what happens.
@@ -48,13 +89,10 @@ impl Bus {
         filter: EventFilter,
     ) -> Result<impl Stream<Item = Event> + Send + 'static + use<>, EngineError> {
         let matcher = Matcher::new(filter.filters)?;
-        let (past, receiver) = {
+        let (past, next) = {
             let history = self.history.lock();
-            let past: Vec<Arc<Event>> = match filter.since_ns {
-                Some(since) => history.iter().filter(|event| event.time_ns >= since).cloned().collect(),
-                None => Vec::new(),
-            };
-            (past, self.sender.subscribe())
+            let since = |since| history.events.iter().filter(|event| event.time_ns >= since).cloned().collect();
+            (filter.since_ns.map_or_else(Vec::new, since), history.next())
         };
         let until = filter.until_ns;
         let end = async move {
@@ -63,10 +101,7 @@ impl Bus {
                 None => std::future::pending().await,
             }
         };
-        let live = stream::unfold(receiver, |mut receiver| async move {
-            // Lagged means cut off: an event stream with holes would be a lie.
-            receiver.recv().await.ok().map(|event| (event, receiver))
-        });
+        let live = live(Arc::clone(&self.history), self.told.subscribe(), next);
         let wanted = stream::iter(past).chain(live.take_until(Box::pin(end)));
         Ok(wanted
             .filter(move |event| {
@@ -75,6 +110,26 @@ impl Bus {
             })
             .map(|event| (*event).clone()))
     }
+}
+
+/// The events from number `next` on, as they come. It ends at one that is lost: a stream with holes would be a lie.
+fn live(
+    history: Arc<Mutex<History>>,
+    told: watch::Receiver<()>,
+    next: u64,
+) -> impl Stream<Item = Arc<Event>> + Send + 'static {
+    stream::unfold((history, told, next), |(history, mut told, next)| async move {
+        loop {
+            // Seen before the look: what comes after the look wakes the wait.
+            told.mark_unchanged();
+            let found = history.lock().get(next);
+            match found {
+                Found::Event(event) => return Some((event, (history, told, next + 1))),
+                Found::Lost => return None,
+                Found::NotYet => told.changed().await.ok()?,
+            }
+        }
+    })
 }
 
 /// Nanoseconds since 1970, now.
@@ -236,7 +291,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_history_keeps_the_last_thousand_in_order() {
+    async fn the_history_is_bounded_in_bytes_however_large_its_events_are() {
+        let bus = Bus::new();
+        for index in 0..100 {
+            die(&bus, &index.to_string(), &"x".repeat(1 << 20));
+        }
+        let history = bus.history.lock();
+        assert!(history.bytes <= HISTORY_BYTES && history.events.len() == 15, "{}", history.events.len());
+        assert_eq!(history.events.iter().map(|event| size(event)).sum::<usize>(), history.bytes);
+    }
+
+    #[tokio::test]
+    async fn events_reach_who_waits_for_them_in_order() {
+        let bus = Bus::new();
+        die(&bus, "past", "tier");
+        let events = bus.subscribe(EventFilter::default()).unwrap();
+        let reader = tokio::spawn(events.take(3).map(|event| event.actor).collect::<Vec<_>>());
+        for index in 0..3 {
+            tokio::task::yield_now().await;
+            die(&bus, &index.to_string(), "tier");
+        }
+        assert_eq!(reader.await.unwrap(), ["0", "1", "2"]);
+    }
+
+    #[tokio::test]
+    async fn the_history_keeps_the_last_events_in_order() {
         let bus = Bus::new();
         for index in 0..HISTORY + 5 {
             die(&bus, &index.to_string(), "tier");

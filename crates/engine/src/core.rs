@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sprat_image::registry::Registry;
@@ -17,6 +18,7 @@ use crate::containers::Containers;
 use crate::facts::FactsShelf;
 use crate::placement::Workers;
 use crate::record::Record;
+use crate::steps::Steps;
 use crate::store::SharedStore;
 use crate::volumes::Volumes;
 use crate::{ContainerId, EngineConfig, EngineError, EventKind};
@@ -35,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) cache: Arc<Cache>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) bus: Bus,
+    /// RUN steps of builds.
+    pub(crate) steps: Arc<Steps>,
     /// Held while a volume is being filled from an image.
     pub(crate) filling: tokio::sync::Mutex<()>,
     /// Ends all tasks.
@@ -121,6 +125,11 @@ where
         .map_err(Into::into)
 }
 
+/// Time that a killed daemon's children have to close their copies of its claim.
+const COPY_DEADLINE: Duration = Duration::from_secs(3);
+/// How often it is looked for.
+const COPY_LOOK: Duration = Duration::from_millis(5);
+
 /// The claim of one daemon on the state folder. Dropping it, or the process's end, gives it up.
 #[derive(Debug)]
 pub(crate) struct RootLock(File);
@@ -137,10 +146,15 @@ impl RootLock {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(failed())?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let begin = Instant::now();
+        while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut pid = String::new();
-            // The process id is a help for the user only.
-            let _ = file.read_to_string(&mut pid);
+            let _ = file.rewind().and_then(|()| file.read_to_string(&mut pid));
+            // A daemon killed while it started a worker leaves a copy in the child until that runs another program.
+            if !Path::new("/proc").join(pid.trim()).exists() && begin.elapsed() < COPY_DEADLINE {
+                std::thread::sleep(COPY_LOOK);
+                continue;
+            }
             let reason = format!(
                 "another daemon (pid {}) uses {}: stop it, or name another folder with --root",
                 pid.trim(),

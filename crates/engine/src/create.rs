@@ -112,7 +112,7 @@ impl Draft {
         };
         crate::signal::Signal::parse(&settled.stop_signal)?;
         // The image's volumes appear as mounts only now, so a program in one of them is found in the image.
-        settled.mounts = plain_mounts(spec)?;
+        settled.mounts = plain_mounts(spec, &self.core.config.root)?;
         settled.program = self.program(&settled, facts, &spec.image).await?;
         self.mount(spec, facts, &mut settled).await?;
         Ok(settled)
@@ -248,7 +248,7 @@ fn made_up(core: &Core, id: ContainerId) -> Result<Arc<str>, EngineError> {
 }
 
 /// Bind mounts and tmpfs of a request; volumes are made later.
-fn plain_mounts(spec: &ContainerSpec) -> Result<Vec<MountPoint>, EngineError> {
+fn plain_mounts(spec: &ContainerSpec, root: &std::path::Path) -> Result<Vec<MountPoint>, EngineError> {
     let mut points = Vec::new();
     for mount in &spec.mounts {
         let point = |kind: &str, source, size| MountPoint {
@@ -262,6 +262,7 @@ fn plain_mounts(spec: &ContainerSpec) -> Result<Vec<MountPoint>, EngineError> {
         match &mount.kind {
             MountKind::Bind { source, create } => {
                 check_source(source, *create)?;
+                refuse_own_state(root, source)?;
                 points.push(point("bind", source.clone(), 0));
             }
             MountKind::Tmpfs { size } => points.push(point("tmpfs", std::path::PathBuf::new(), *size)),
@@ -271,25 +272,26 @@ fn plain_mounts(spec: &ContainerSpec) -> Result<Vec<MountPoint>, EngineError> {
     Ok(points)
 }
 
-/// Refuses what would hand Sprat's own state to a guest: with the sealed cache's key it could plant machine code. And
-/// `/proc`, whose links mean the worker that resolves them.
-pub(crate) fn refuse_own_state(
-    root: &std::path::Path,
-    source: &std::path::Path,
-    read_only: bool,
-) -> Result<(), EngineError> {
+/// Refuses what would hand Sprat's own state to a guest, for reading too: with the sealed cache's key it could plant
+/// machine code, and other containers' files and logs are no business of it. And `/proc`, whose links mean the worker that
+/// resolves them.
+pub(crate) fn refuse_own_state(root: &std::path::Path, source: &std::path::Path) -> Result<(), EngineError> {
     let real = source.canonicalize().map_err(EngineError::io("resolve the source of a bind mount"))?;
     let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-    let within = real.starts_with(&root);
-    let around = root.starts_with(&real) && !read_only;
-    if within || around || real.starts_with("/proc") {
-        let what = if within || around { "Sprat's own state" } else { "/proc" };
-        return Err(EngineError::Invalid(format!(
-            "invalid mount config for type \"bind\": {} would give the container {what}: mount another folder, a volume, or an outer folder read-only",
-            source.display()
-        )));
-    }
-    Ok(())
+    let (why, instead) = if real.starts_with(&root) {
+        ("is part of Sprat's own state", "mount another folder, or a volume")
+    } else if root.starts_with(&real) {
+        ("contains Sprat's own state, with the key that seals compiled code", "mount a folder within it that does not")
+    } else if real.starts_with("/proc") {
+        ("shows the processes of the host", "mount another folder, or a volume")
+    } else {
+        return Ok(());
+    };
+    Err(EngineError::Invalid(format!(
+        "invalid mount config for type \"bind\": {} {why} ({}): {instead}",
+        source.display(),
+        root.display()
+    )))
 }
 
 /// Makes a bind mount's source, or checks that it is there.

@@ -263,7 +263,7 @@ impl Engine {
         to_the_end(Arc::clone(&self.core).prune_containers(filters.clone())).await
     }
 
-    /// Subscribes to events. A reader that falls 10,000 events behind is cut off.
+    /// Subscribes to events. A reader that falls 4,096 events or 16 MiB behind is cut off.
     ///
     /// # Errors
     /// A filter is unknown.

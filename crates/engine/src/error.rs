@@ -66,8 +66,8 @@ pub enum EngineError {
     /// The program named is not in the container's files. Docker's exit code 127.
     #[error("exec: \"{0}\": executable file not found in $PATH")]
     ProgramNotFound(String),
-    /// The program can't be run. Docker's exit code 126 (its clients tell it by "permission denied").
-    #[error("exec: \"{path}\": exec format error, permission denied: {source}")]
+    /// The program can't be run. Docker's exit code 126.
+    #[error("exec: \"{path}\": exec format error: {source}")]
     Program {
         /// Its path in the container.
         path: String,
@@ -200,7 +200,13 @@ impl EngineError {
             Self::ProgramNotFound(_) => {
                 Some("name a .wasm file of the image by its path, or set the image's ENTRYPOINT or CMD")
             }
-            Self::Program { .. } => Some("look at the program with `program inspect`"),
+            Self::Program { source: ProgramError::MissingImports(_) | ProgramError::Unsupported(_), .. } => {
+                Some("look at what it needs with `sprat program inspect`, and build it for WASI alone")
+            }
+            Self::Program { source: ProgramError::NotWasm { .. } | ProgramError::Precompiled, .. } => {
+                Some("build the program for wasm32-wasip1 or wasm32-wasip2")
+            }
+            Self::Program { .. } => Some("look at the program with `sprat program inspect`"),
             Self::NotACommand(_) => Some("run a program that has `_start` or exports wasi:cli/run"),
             Self::Port { .. } => Some("stop what listens there, or publish another port"),
             Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
@@ -269,7 +275,7 @@ fn build_kind(error: &sprat_image::build::BuildError) -> ErrorKind {
     match error {
         BuildError::Dockerfile { .. } | BuildError::Context(_) => ErrorKind::Invalid,
         BuildError::Step { .. } | BuildError::Run { .. } => ErrorKind::Internal,
-        BuildError::Store(source) => image_kind(source),
+        BuildError::Content { source, .. } | BuildError::Store(source) => image_kind(source),
     }
 }
 
@@ -280,6 +286,6 @@ fn build_code(error: &sprat_image::build::BuildError) -> &'static str {
         BuildError::Step { .. } => "build_step",
         BuildError::Run { .. } => "build_run",
         BuildError::Context(_) => "build_context",
-        BuildError::Store(source) => source.code(),
+        BuildError::Content { source, .. } | BuildError::Store(source) => source.code(),
     }
 }

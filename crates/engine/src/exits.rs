@@ -63,8 +63,8 @@ pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
 impl Core {
     /// A worker says that a guest ended.
     pub(crate) fn exited(self: &Arc<Self>, worker: &str, guest: &str, exit: &Exit, at_ns: i64) {
-        if guest.starts_with(crate::runner::STEP) {
-            // The build that waits for it reads it from the worker, which ends then.
+        if self.steps.ended(guest, exit) {
+            // Its worker was for it alone and ends with it.
             return;
         }
         let known = parse_guest_id(guest).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
@@ -106,6 +106,7 @@ impl Core {
             life.row.worker = None;
             life.row.error = if info.message.starts_with("worker ") { info.message.clone() } else { String::new() };
             life.row.exit = Some(info.clone());
+            life.row.ports = Vec::new();
             life.place = None;
             (actions, life.ports.take())
         };
@@ -172,6 +173,7 @@ impl Core {
     pub(crate) fn worker_gone(self: &Arc<Self>, name: &str) {
         let Some(worker) = self.workers.lost(name) else { return };
         tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        self.steps.lost(name);
         for record in self.containers.all() {
             let hers = {
                 let life = record.life();

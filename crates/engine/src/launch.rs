@@ -63,12 +63,15 @@ impl Core {
         for mount in &record.spec.mounts {
             if let MountKind::Bind { source, create } = &mount.kind {
                 create::check_source(source, *create)?;
-                create::refuse_own_state(&self.config.root, source, mount.read_only)?;
+                // It may be a link that means something else by now.
+                create::refuse_own_state(&self.config.root, source)?;
             }
         }
         let ports = BoundPorts::bind(&record.spec.ports)?;
         if !ports.ports.is_empty() {
-            record.life().ports = Some(Box::new(ports));
+            let mut life = record.life();
+            life.row.ports.clone_from(&ports.ports);
+            life.ports = Some(Box::new(ports));
         }
         let description = &artifact.description;
         let program_spec = ProgramSpec {
@@ -145,6 +148,7 @@ impl Core {
         life.row.error = error.to_string();
         life.place = None;
         life.ports = None;
+        life.row.ports = Vec::new();
         life.parked = None;
         life.row.exit = Some(ExitInfo {
             code: error.exit_status(),

@@ -40,6 +40,7 @@ mod shutdown;
 mod signal;
 mod spec;
 mod state;
+mod steps;
 mod store;
 mod user;
 mod volume;

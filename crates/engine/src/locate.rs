@@ -95,7 +95,7 @@ fn check_kind(path: &str, artifact: &Artifact) -> Result<(), EngineError> {
         Kind::Functions => "it only exports functions and has no entry point",
     };
     // "permission denied" is what docker's clients turn into exit status 126.
-    Err(EngineError::NotACommand(format!("exec: {path:?}: permission denied: this is no command: {what}")))
+    Err(EngineError::NotACommand(format!("exec: {path:?}: this is no command: {what}")))
 }
 
 /// A program's bytes.

@@ -20,27 +20,40 @@ impl BoundPorts {
     /// One is taken or not allowed.
     pub(crate) fn bind(specs: &[PortSpec]) -> Result<Self, EngineError> {
         let mut bound = Self::default();
-        for spec in specs {
-            let address = SocketAddr::new(host_ip(spec)?, spec.host);
-            let failed =
-                |error: std::io::Error| EngineError::Port { address: address.to_string(), reason: reason(&error) };
-            let local = match spec.protocol.as_str() {
-                "udp" => {
-                    let socket = UdpSocket::bind(address).map_err(failed)?;
-                    let local = socket.local_addr().map_err(failed)?;
-                    bound._udp.push(socket);
-                    local
-                }
-                _ => {
-                    let listener = TcpListener::bind(address).map_err(failed)?;
-                    let local = listener.local_addr().map_err(failed)?;
-                    bound._tcp.push(listener);
-                    local
-                }
-            };
-            bound.ports.push(PortSpec { host: local.port(), ..spec.clone() });
-        }
+        specs.iter().try_for_each(|spec| bound.add(spec))?;
         Ok(bound)
+    }
+
+    /// Binds again what an earlier daemon had bound. What can't be bound is left out and told to `lost`.
+    pub(crate) fn bind_again(specs: &[PortSpec], mut lost: impl FnMut(&PortSpec, EngineError)) -> Self {
+        let mut bound = Self::default();
+        for spec in specs {
+            if let Err(error) = bound.add(spec) {
+                lost(spec, error);
+            }
+        }
+        bound
+    }
+
+    fn add(&mut self, spec: &PortSpec) -> Result<(), EngineError> {
+        let address = SocketAddr::new(host_ip(spec)?, spec.host);
+        let failed = |error: std::io::Error| EngineError::Port { address: address.to_string(), reason: reason(&error) };
+        let local = match spec.protocol.as_str() {
+            "udp" => {
+                let socket = UdpSocket::bind(address).map_err(failed)?;
+                let local = socket.local_addr().map_err(failed)?;
+                self._udp.push(socket);
+                local
+            }
+            _ => {
+                let listener = TcpListener::bind(address).map_err(failed)?;
+                let local = listener.local_addr().map_err(failed)?;
+                self._tcp.push(listener);
+                local
+            }
+        };
+        self.ports.push(PortSpec { host: local.port(), ..spec.clone() });
+        Ok(())
     }
 }
 

@@ -21,7 +21,8 @@ use crate::placement::Place;
 use crate::ports::BoundPorts;
 use crate::state::{Refusal, State};
 use crate::{
-    ContainerId, ContainerSpec, ContainerState, EngineError, ExitInfo, Isolation, MountPoint, Status, WaitCondition,
+    ContainerId, ContainerSpec, ContainerState, EngineError, ExitInfo, Isolation, MountPoint, PortSpec, Status,
+    WaitCondition,
 };
 
 /// One container in memory.
@@ -83,6 +84,8 @@ pub(crate) struct LifeRow {
     /// It was stopped by hand.
     pub(crate) by_hand: bool,
     pub(crate) restarts: u32,
+    /// Ports that the current run has on the host, as bound.
+    pub(crate) ports: Vec<PortSpec>,
 }
 
 impl Default for LifeRow {
@@ -96,6 +99,7 @@ impl Default for LifeRow {
             error: String::new(),
             by_hand: false,
             restarts: 0,
+            ports: Vec::new(),
         }
     }
 }

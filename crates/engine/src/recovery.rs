@@ -28,7 +28,7 @@ use crate::record::{Record, parse_guest_id};
 use crate::state::{Input, State};
 use crate::store::{ContainerRow, StateStore};
 use crate::volumes::Volumes;
-use crate::{ContainerId, EngineConfig, EngineError, restart};
+use crate::{ContainerId, EngineConfig, EngineError, PortSpec, restart};
 
 /// Folders below the root that workers are given, so they must be there.
 const FOLDERS: [&str; 5] = ["images", "code", "containers", "volumes", "workers"];
@@ -66,6 +66,7 @@ impl Core {
             cache,
             workers,
             bus: Bus::new(),
+            steps: Arc::default(),
             filling: tokio::sync::Mutex::default(),
             ending: CancellationToken::new(),
             stopping: AtomicBool::new(false),
@@ -210,12 +211,15 @@ impl Core {
 
     /// A run goes on in its worker.
     fn goes_on(self: &Arc<Self>, record: &Arc<Record>, worker: &Arc<Worker>, paused: bool, started_ns: i64) {
-        let ports = BoundPorts::bind(&record.spec.ports)
-            .inspect_err(|error| tracing::warn!(container = %record.id, %error, "its port is lost"))
-            .ok();
+        let mut wanted = record.life().row.ports.clone();
+        if wanted.is_empty() {
+            // Started by a Sprat that did not store them.
+            wanted.clone_from(&record.spec.ports);
+        }
+        let ports = BoundPorts::bind_again(&wanted, |port, error| self.port_lost(record, port, &error));
         let mut life = record.life();
         life.place = Some(self.workers.occupy(worker));
-        life.ports = ports.filter(|ports| !ports.ports.is_empty()).map(Box::new);
+        life.ports = (!ports.ports.is_empty()).then(|| Box::new(ports));
         if matches!(life.row.state, State::Starting(_)) {
             life.row.started = crate::store::time(started_ns);
         }
@@ -226,6 +230,14 @@ impl Core {
         };
         drop(life);
         self.persist(record);
+    }
+
+    /// Somebody took a port while no daemon held it. The container runs on without; its row keeps the port, so that the
+    /// next opening tries again.
+    fn port_lost(&self, record: &Record, port: &PortSpec, error: &EngineError) {
+        tracing::warn!(container = %record.id, %error, "its published port is lost: free it and restart the daemon or the container");
+        let published = format!("{}->{}/{}", port.host, port.container, port.protocol);
+        self.tell(record, "port-lost", &[("port", published), ("reason", error.to_string())]);
     }
 
     /// An exit in the journal of a worker that is gone.
@@ -255,6 +267,7 @@ impl Core {
                 Before::Restarting => State::Restarting,
             };
             life.row.worker = None;
+            life.row.ports = Vec::new();
             life.row.error = "the daemon ended before it was started".to_owned();
         }
         drop(life);

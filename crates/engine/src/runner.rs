@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use sprat_image::Tree;
 use sprat_image::build::{RunStep, Runner};
 use sprat_sandbox::{FilesSpec, ProgramSpec, Spec};
-use sprat_worker::{GuestState, StartRequest};
+use sprat_worker::StartRequest;
 
 use crate::core::{Core, blocking};
 use crate::facts::{ImageData, ImageFacts};
@@ -15,9 +15,6 @@ use crate::locate::{self, Wanted, clean};
 use crate::placement::WorkerKind;
 use crate::user::Accounts;
 use crate::{ContainerSpec, EngineError, settle};
-
-/// How the names of guests begin that are steps of builds; a container's begin with its id.
-pub(crate) const STEP: &str = "step-";
 
 /// Runs RUN steps.
 #[derive(Debug)]
@@ -36,21 +33,17 @@ impl WorkerRunner {
         let client = place.worker().client.clone();
         let failed = |error: sprat_worker::ClientError| EngineError::Worker(error.to_string());
         let mut attachment = client.attach(&id, false).await.map_err(failed)?;
+        let exit = self.core.steps.expect(&place.worker().name, &id);
         client.start(&request).await.map_err(failed)?;
         // Ends with the guest. If the build is given up this future is dropped, and with its place the worker ends.
         while let Some((_, bytes)) = attachment.output.recv().await {
             output(&bytes);
         }
-        loop {
-            let guests = client.list().await.map_err(failed)?;
-            let Some(guest) = guests.into_iter().find(|guest| guest.id == id) else {
-                return Err(EngineError::Worker("the step's exit was lost".to_owned()));
-            };
-            if let GuestState::Exited { exit, .. } = guest.state {
-                return Ok(i32::from(exit.status()));
-            }
-            tokio::task::yield_now().await;
-        }
+        let exit = exit.get().await.ok_or_else(|| {
+            let name = &place.worker().name;
+            EngineError::Worker(format!("worker {name} that ran this step is gone; build again"))
+        })?;
+        Ok(i32::from(exit.status()))
     }
 
     async fn request(&self, step: &RunStep) -> Result<(String, StartRequest), EngineError> {
@@ -74,7 +67,7 @@ impl WorkerRunner {
         })
         .await?;
         let env = settle::env(&ContainerSpec::default(), &step.config);
-        let id = format!("{STEP}{:016x}", rand::random::<u64>());
+        let id = format!("step-{:016x}", rand::random::<u64>());
         tracing::debug!(id, program = program.path, "running a build step");
         let spec = Spec {
             program: ProgramSpec {

@@ -12,6 +12,8 @@ use crate::{ContainerSpec, EngineError, Isolation, MountKind, MountSpec, Restart
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Longest host name in bytes.
 const HOSTNAME_LIMIT: usize = 253;
+/// Most bytes of a container's labels: each of its events carries them.
+const MAX_LABEL_BYTES: usize = 1 << 20;
 /// Networks that exist before networks do.
 const NETWORKS: [&str; 5] = ["", "default", "bridge", "none", "host"];
 /// The signal that asks a container to stop when nobody names one.
@@ -44,6 +46,11 @@ pub(crate) fn check(spec: &ContainerSpec) -> Result<(), EngineError> {
     }
     if !NETWORKS.contains(&spec.network.as_str()) {
         return Err(EngineError::NoSuchNetwork(spec.network.clone()));
+    }
+    let labels: usize = spec.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if labels > MAX_LABEL_BYTES {
+        let reason = "keep such data in a file or a volume";
+        return invalid(format!("the labels have {labels} bytes, and {MAX_LABEL_BYTES} is the limit: {reason}"));
     }
     if spec.memory_bytes == Some(0) || spec.open_files == Some(0) {
         return invalid("a limit of 0 leaves nothing to run with: leave it out for the default".to_owned());
@@ -179,6 +186,7 @@ pub(crate) fn limits(spec: &ContainerSpec, default_memory: u64) -> Limits {
         cpu_millis: spec.cpu_millis.unwrap_or(defaults.cpu_millis),
         wall_clock_ms: spec.wall_clock_ms.unwrap_or(defaults.wall_clock_ms),
         open_files: spec.open_files.unwrap_or(defaults.open_files),
+        disk_bytes: spec.disk_bytes.unwrap_or(defaults.disk_bytes),
         ..defaults
     }
 }
@@ -233,6 +241,17 @@ mod tests {
         assert_eq!(run(Some(&[]), None), Some(texts(&["c"])));
         assert_eq!(run(Some(&[""]), Some(&["x"])), Some(texts(&["x"])));
         assert_eq!(run(Some(&[""]), None), None);
+    }
+
+    #[test]
+    fn labels_have_a_limit_that_is_told() {
+        let labelled = |bytes: usize| {
+            let labels = [("a".to_owned(), "x".repeat(bytes - 1))].into();
+            check(&ContainerSpec { labels, ..spec(None, None) })
+        };
+        labelled(MAX_LABEL_BYTES).unwrap();
+        let error = labelled(MAX_LABEL_BYTES + 1).unwrap_err().to_string();
+        assert!(error.contains("1048577 bytes, and 1048576 is the limit"), "{error}");
     }
 
     #[test]

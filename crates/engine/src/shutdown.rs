@@ -32,6 +32,9 @@ impl Core {
     pub(crate) fn abandon(&self) {
         self.ending.cancel();
         self.workers.disconnect();
+        for record in self.containers.all() {
+            record.life().ports = None;
+        }
         self.lock.lock().take();
     }
 

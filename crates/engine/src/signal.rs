@@ -28,9 +28,26 @@ impl Signal {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        if let Some(offset) = name.strip_prefix("RTMIN+").and_then(|n| n.parse::<u32>().ok()) {
-            return if offset <= 30 { Ok(Self(34 + offset)) } else { Err(unknown()) };
+        let real_time = match name {
+            "RTMIN" => Some(34),
+            "RTMAX" => Some(LAST),
+            _ => match (name.strip_prefix("RTMIN+"), name.strip_prefix("RTMAX-")) {
+                (Some(offset), _) => offset.parse().ok().filter(|offset| *offset <= 30).map(|offset: u32| 34 + offset),
+                (_, Some(offset)) => {
+                    offset.parse().ok().filter(|offset| *offset <= 30).map(|offset: u32| LAST - offset)
+                }
+                _ => None,
+            },
+        };
+        if let Some(number) = real_time {
+            return Ok(Self(number));
         }
+        let name = match name {
+            "IOT" => "ABRT",
+            "CLD" => "CHLD",
+            "POLL" => "IO",
+            other => other,
+        };
         let index = NAMES.iter().position(|known| *known == name).ok_or_else(unknown)?;
         Ok(Self(u32::try_from(index).map_err(|_| unknown())? + 1))
     }
@@ -70,7 +87,9 @@ mod tests {
         }
         assert_eq!(Signal::parse("TERM").unwrap(), Signal(15));
         assert_eq!(Signal::parse("HUP").unwrap().effect(), None);
-        assert_eq!(Signal::parse("SIGRTMIN+3").unwrap().number(), 37);
+        for (text, number) in [("SIGRTMIN+3", 37), ("RTMIN", 34), ("SIGRTMAX", 64), ("RTMAX-1", 63), ("IOT", 6)] {
+            assert_eq!(Signal::parse(text).unwrap().number(), number, "{text}");
+        }
         for text in ["", "0", "65", "SIG", "NOPE", "-9"] {
             assert!(Signal::parse(text).is_err(), "{text}");
         }

@@ -62,6 +62,8 @@ pub struct ContainerSpec {
     pub wall_clock_ms: Option<u64>,
     /// Open files; `None` is 1024.
     pub open_files: Option<u32>,
+    /// Bytes that it may write to its own files; `None`: 10 GiB.
+    pub disk_bytes: Option<u64>,
     /// Log driver and sizes.
     pub log: LogSpec,
     /// Exposed ports besides the image's: `80/tcp`.

@@ -1,5 +1,7 @@
 //! [`ImageConfig`]: what an image says of how to run it.
 
+mod check;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

@@ -198,7 +198,9 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Bounded<LIMIT> {
                 let mut list = Vec::new();
                 while let Some(element) = elements.next_element()? {
                     if list.len() == LIMIT {
-                        return Err(A::Error::custom(format_args!("more than {LIMIT} layers or platforms")));
+                        return Err(A::Error::custom(format_args!(
+                            "it has more than {LIMIT} layers or platforms, which is the limit"
+                        )));
                     }
                     list.push(element);
                 }

@@ -213,7 +213,15 @@ impl Client {
     /// # Errors
     /// It still runs, or the worker is gone.
     pub async fn forget(&self, id: &str) -> Result<(), ClientError> {
-        self.link.request(Op::Forget, Named { id: id.to_owned() }).await
+        self.link.request::<()>(Op::Forget, Named { id: id.to_owned() }).await?;
+        self.link.exit_forgotten(id);
+        Ok(())
+    }
+
+    /// Exits that are known and not forgotten.
+    #[cfg(test)]
+    pub(crate) fn exits_remembered(&self) -> usize {
+        self.link.exits_remembered()
     }
 
     /// Ends the worker; guests still running are killed, and their exits are told before this returns.

@@ -205,6 +205,7 @@ pub(crate) mod code {
     pub(crate) const STILL_RUNNING: &str = "still-running";
     pub(crate) const ENDED: &str = "ended";
     pub(crate) const ENDING: &str = "worker-ending";
+    pub(crate) const SUPERSEDED: &str = "superseded";
     pub(crate) const NO_TERMINAL: &str = "no-terminal";
     pub(crate) const TERMINAL: &str = "terminal";
     pub(crate) const FULL: &str = "full";

@@ -72,6 +72,61 @@ fn a_container_goes_on_and_its_log_and_exit_are_kept_while_no_daemon_runs() {
     assert_eq!(sprat.sprat(&["logs", "count"]).ok(), "ok");
 }
 
+#[test]
+fn killed_workers_end_their_containers_with_137_and_the_restart_policy_applies() {
+    let mut sprat = Installation::start();
+    image(&sprat, "wait", WAIT);
+    sprat.sprat(&["run", "-di", "--name", "plain", "wait"]).ok();
+    sprat.sprat(&["run", "-di", "--name", "again", "--restart", "always", "wait"]).ok();
+    sprat.sprat(&["run", "-di", "--name", "alone", "--isolation", "process", "wait"]).ok();
+    // Once under the daemon's eyes, once while there is none.
+    for daemon in [true, false] {
+        let workers = workers(&sprat);
+        assert!(workers.len() >= 2, "{workers:?}");
+        if !daemon {
+            sprat.kill_daemon();
+        }
+        for worker in &workers {
+            let killed = std::process::Command::new("kill").args(["-KILL", &worker.to_string()]).status();
+            assert!(killed.expect("kill").success());
+        }
+        if !daemon {
+            sprat.start_daemon();
+        }
+        for name in ["plain", "alone"] {
+            let (_, ended) = sprat.api().send("POST", &format!("/containers/{name}/wait"), None);
+            assert_eq!(ended["StatusCode"], 137, "{ended}");
+            let format = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}";
+            assert_eq!(sprat.sprat(&["inspect", "--format", format, name]).ok(), "exited 137 false");
+            let shown = sprat.sprat(&["inspect", "--format", "{{.State.Error}}", name]);
+            let error = shown.ok();
+            assert!(error.starts_with("worker w") && error.contains("gone"), "{error}");
+        }
+        let api = sprat.api();
+        loop {
+            // Its restart waits a moment; a start by hand meanwhile is answered as one that is under way.
+            let (_, shown) = api.send("GET", "/containers/again/json", None);
+            let pid = shown["State"]["Pid"].as_i64().expect("a number");
+            if shown["State"]["Running"] == json!(true) && pid != 0 && !workers.iter().any(|old| i64::from(*old) == pid)
+            {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        for name in ["plain", "alone"] {
+            sprat.sprat(&["start", name]).ok();
+        }
+    }
+}
+
+/// Process ids of all workers.
+fn workers(sprat: &Installation) -> Vec<i32> {
+    let (_, info) = sprat.api().send("GET", "/info", None);
+    let list = info.get("DriverStatus").and_then(|list| list.as_array()).cloned().unwrap_or_default();
+    let pid = |text: &str| text.strip_prefix("pid ")?.split(',').next()?.parse().ok();
+    list.iter().filter_map(|entry| pid(entry.get(1)?.as_str()?)).collect()
+}
+
 /// Processes whose command line names a folder.
 fn processes(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);

@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tempfile::TempPath;
@@ -33,10 +33,10 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
 async fn bytes(body: Body) -> Result<Bytes, ApiError> {
     match Limited::new(body, MAX_JSON_BYTES).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request body is larger than the limit of {MAX_JSON_BYTES} bytes"),
-        )),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("the request body is larger than the limit of {MAX_JSON_BYTES} bytes");
+            Err(ApiError::too_large(message))
+        }
         Err(error) => Err(ApiError::invalid(format!("the request body could not be read: {error}"))),
     }
 }
@@ -69,10 +69,8 @@ pub(super) async fn upload(door: &Door, body: Body) -> Result<TempPath, ApiError
         let chunk = chunk.map_err(|error| ApiError::invalid(format!("the upload broke off: {error}")))?;
         size += chunk.len() as u64;
         if size > MAX_UPLOAD_BYTES {
-            return Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the upload is larger than the limit of {MAX_UPLOAD_BYTES} bytes"),
-            ));
+            let message = format!("the upload is larger than the limit of {MAX_UPLOAD_BYTES} bytes");
+            return Err(ApiError::too_large(message));
         }
         file.write_all(&chunk).await.map_err(|error| ApiError::host(ACTION, &error))?;
     }

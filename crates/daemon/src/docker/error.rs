@@ -19,33 +19,41 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { message: message.into(), ..ErrorBody::default() } }
+    /// An answer with a stable code.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, body: ErrorBody { message: message.into(), code: Some(code.to_owned()), hint: None } }
     }
 
     /// The request is wrong.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
     }
 
     /// Sprat does not offer it.
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, message)
+        Self::new(StatusCode::NOT_IMPLEMENTED, "unsupported", message)
+    }
+
+    /// More was sent than is taken.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
     /// The path is not of the API.
     pub(crate) fn page_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "page not found")
+        Self::new(StatusCode::NOT_FOUND, "page_not_found", "page not found")
     }
 
     /// The host failed while the daemon did `action`.
     pub(crate) fn host(action: &str, error: &std::io::Error) -> Self {
         tracing::warn!(%error, action, "a request failed");
-        let status = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        let (status, code) = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                (StatusCode::INSUFFICIENT_STORAGE, "disk_full")
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "io"),
         };
-        Self::new(status, format!("cannot {action}: {error}"))
+        Self::new(status, code, format!("cannot {action}: {error}"))
     }
 }
 
@@ -64,24 +72,20 @@ impl From<EngineError> for ApiError {
         if status.is_server_error() {
             tracing::warn!(error = %chain(&error), code = error.code(), "a request failed");
         }
-        let body = ErrorBody {
-            message: message(&error),
-            code: Some(error.code().to_owned()),
-            hint: error.hint().map(str::to_owned),
-        };
+        let body = ErrorBody { message: message(&error), code: Some(error.code().to_owned()), hint: hint(&error) };
         Self { status, body }
     }
 }
 
 impl From<VersionError> for ApiError {
     fn from(error: VersionError) -> Self {
-        Self::invalid(error.to_string())
+        Self::new(StatusCode::BAD_REQUEST, "api_version", error.to_string())
     }
 }
 
 impl From<FilterError> for ApiError {
     fn from(error: FilterError) -> Self {
-        Self::invalid(error.to_string())
+        Self::new(StatusCode::BAD_REQUEST, "invalid_filter", error.to_string())
     }
 }
 
@@ -117,14 +121,24 @@ fn status_of(kind: ErrorKind) -> StatusCode {
     }
 }
 
+/// What to do, if the message does not say it.
+fn hint(error: &EngineError) -> Option<String> {
+    match error {
+        // Docker's clients show the message alone, and these are what their users meet first.
+        EngineError::Program { .. } | EngineError::NotACommand(_) => None,
+        _ => error.hint().map(str::to_owned),
+    }
+}
+
 /// The text for the user. See the module's words on exit statuses.
 pub(crate) fn message(error: &EngineError) -> String {
     let text = chain(error);
     match error {
         EngineError::ProgramNotFound(_) => format!("failed to create task for container: {text}"),
+        // The words in brackets are for docker's clients alone.
         EngineError::Program { .. } | EngineError::NotACommand(_) => {
-            let ending = if text.contains("permission denied") { "" } else { ": permission denied" };
-            format!("failed to create task for container: {text}{ending}")
+            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("failed to create task for container: {text}{hint} (permission denied)")
         }
         _ => text,
     }
@@ -166,6 +180,17 @@ mod tests {
         assert_eq!(message(&error).matches("precompiled").count(), 1, "{}", message(&error));
         let error = EngineError::NotACommand("it exports functions only".into());
         assert_eq!(message(&error).matches("permission denied").count(), 1);
+    }
+
+    #[test]
+    fn what_a_program_lacks_is_told_with_what_to_do() {
+        let source = ProgramError::MissingImports(vec!["env.foo".into()]);
+        assert_eq!(
+            message(&EngineError::Program { path: "/a".into(), source }),
+            "failed to create task for container: exec: \"/a\": exec format error: the program imports what nobody \
+             offers: env.foo; look at what it needs with `sprat program inspect`, and build it for WASI alone \
+             (permission denied)"
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) async fn events(State(door): State<Arc<Door>>, params: Params) -> Res
         filters: params.filters()?.into_map(),
     };
     let events = door.engine.events(filter)?;
-    Ok(lines::json_stream(events.map(|event| Ok::<_, Infallible>(line(event)))))
+    Ok(lines::endless(lines::json_stream(events.map(|event| Ok::<_, Infallible>(line(event))))))
 }
 
 fn line(event: Event) -> Bytes {

@@ -47,12 +47,16 @@ fn headers() -> Vec<(HeaderName, HeaderValue)> {
 }
 
 fn refuse_foreign(request: &Request<Body>) -> Result<(), ApiError> {
-    origin::check(request).map_err(|why| ApiError::new(StatusCode::FORBIDDEN, why.to_string()))
+    origin::check(request).map_err(|why| ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", why.to_string()))
 }
 
 /// Takes the version off the path and leaves it in the request's extensions.
 fn take_version(request: &mut Request<Body>) -> Result<(), ApiError> {
     let (version, rest) = ApiVersion::split(request.uri().path())?;
+    if percent_encoding::percent_decode_str(rest).decode_utf8().is_err() {
+        let path = request.uri().path();
+        return Err(ApiError::invalid(format!("the path {path} is not UTF-8 when decoded: no name is like that")));
+    }
     if rest.len() != request.uri().path().len() {
         let text = request.uri().query().map_or_else(|| rest.to_owned(), |query| format!("{rest}?{query}"));
         let path: PathAndQuery = text.parse().map_err(|_| ApiError::page_not_found())?;
@@ -102,6 +106,19 @@ mod tests {
         assert_eq!(headers["ostype"], "linux");
         assert_eq!(headers["docker-experimental"], "false");
         assert!(headers["server"].to_str().unwrap().starts_with("Sprat/"));
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_no_text_is_refused_in_json() {
+        for path in ["/things/%ff", "/v1.44/things/a%c3", "/things/%ed%a0%80"] {
+            let (status, headers, body) = ask(false, to(path)).await;
+            assert_eq!(
+                (status, headers["content-type"].as_bytes()),
+                (StatusCode::BAD_REQUEST, &b"application/json"[..])
+            );
+            assert!(body.contains("\"code\":\"invalid\"") && body.contains(path), "{body}");
+        }
+        assert_eq!(ask(false, to("/things/%c3%a4%00%0a")).await.0, StatusCode::OK);
     }
 
     #[tokio::test]

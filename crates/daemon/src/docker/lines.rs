@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ApiError;
+use crate::connection::Endless;
 
 /// Bytes of lines that wait for a slow client. Past it progress is dropped, text is not taken.
 const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
@@ -152,6 +153,12 @@ where
 {
     let mut response = Response::new(Body::from_stream(stream));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Marks an answer that goes on until the daemon or the client ends it.
+pub(super) fn endless(mut response: Response) -> Response {
+    response.extensions_mut().insert(Endless);
     response
 }
 

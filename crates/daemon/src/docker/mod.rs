@@ -6,6 +6,7 @@
 mod body;
 mod build;
 mod containers;
+mod disk_usage;
 mod error;
 mod events;
 mod front;

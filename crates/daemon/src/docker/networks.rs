@@ -94,7 +94,7 @@ async fn inspect(State(door): State<Arc<Door>>, Path(name): Path<String>) -> Res
 fn find(name: &str) -> Result<&'static (&'static str, &'static str, &'static str), ApiError> {
     let by_id = |id: &str| name.len() >= 12 && id.starts_with(name);
     let found = PREDEFINED.iter().find(|(known, id, _)| *known == name || by_id(id));
-    found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, format!("network {name} not found")))
+    found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "network_not_found", format!("network {name} not found")))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,16 +107,18 @@ async fn create(headers: HeaderMap, body: Body) -> Result<Json<Value>, ApiError>
     let request = body::json::<CreateRequest>(&headers, body).await?.map(|(request, _)| request).unwrap_or_default();
     if find(&request.name).is_ok() {
         let message = format!("operation is not permitted on predefined {} network", request.name);
-        return Err(ApiError::new(StatusCode::FORBIDDEN, message));
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "network_predefined", message));
     }
     Err(ApiError::unsupported("Sprat has no networks of users' own: use bridge, host or none"))
 }
 
 async fn remove(Path(name): Path<String>) -> ApiError {
     match find(&name) {
-        Ok((name, ..)) => {
-            ApiError::new(StatusCode::FORBIDDEN, format!("{name} is a pre-defined network and cannot be removed"))
-        }
+        Ok((name, ..)) => ApiError::new(
+            StatusCode::FORBIDDEN,
+            "network_predefined",
+            format!("{name} is a pre-defined network and cannot be removed"),
+        ),
         Err(error) => error,
     }
 }

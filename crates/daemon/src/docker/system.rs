@@ -1,6 +1,5 @@
-//! `/_ping`, `/version`, `/auth`, `/system/df`; `/info` and `/events` are in files of their own.
+//! `/_ping`, `/version`, `/auth`, and the routes of `/info`, `/events` and `/system/df`, which are in files of their own.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,10 +10,9 @@ use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sprat_docker_api::{ApiVersion, Component, Platform, RegistryAuth, Version as VersionAnswer};
-use sprat_engine::{Credentials, ListFilter};
+use sprat_engine::Credentials;
 
-use super::params::Version;
-use super::{ApiError, Door, body, containers, events, images, info, volumes};
+use super::{ApiError, Door, body, disk_usage, events, info};
 
 pub(super) fn routes() -> Router<Arc<Door>> {
     Router::new()
@@ -23,7 +21,7 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/auth", post(auth))
         .route("/info", get(info::info))
         .route("/events", get(events::events))
-        .route("/system/df", get(disk_usage))
+        .route("/system/df", get(disk_usage::disk_usage))
 }
 
 /// `Builder-Version: 1` tells clients that there is no BuildKit here.
@@ -91,26 +89,6 @@ pub(super) fn credentials(auth: RegistryAuth) -> Credentials {
     } else {
         Credentials::Basic { username: auth.username, password: auth.password }
     }
-}
-
-async fn disk_usage(State(door): State<Arc<Door>>, Version(version): Version) -> Result<Json<Value>, ApiError> {
-    let images = door.engine.images()?;
-    // Layers are shared between images, so each counts once.
-    let layers: BTreeMap<_, _> =
-        images.iter().flat_map(|(image, _)| &image.layers).map(|layer| (&layer.diff_id, layer.size)).collect();
-    let layers_size: u64 = layers.values().sum();
-    let list = door.engine.list(&ListFilter { all: true, ..ListFilter::default() })?;
-    let containers: Vec<_> = list.iter().map(|container| containers::summary(container, None)).collect();
-    let images: Vec<_> = images.iter().map(|(image, users)| images::summary(image, *users, version)).collect();
-    let volumes = volumes::with_usage(door.engine.volumes()).await;
-    Ok(Json(json!({
-        "LayersSize": layers_size,
-        "Images": images,
-        "Containers": containers,
-        "Volumes": volumes,
-        "BuildCache": [],
-        "BuilderSize": 0,
-    })))
 }
 
 /// An answer without a body.

@@ -36,5 +36,5 @@ async fn not_offered(request: Request) -> ApiError {
 }
 
 async fn no_swarm() -> ApiError {
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_SWARM)
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_swarm", NO_SWARM)
 }

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use sprat_daemon::{DaemonConfig, Host, READY_LINE};
 use tempfile::TempDir;
@@ -17,6 +19,9 @@ pub(crate) const HELLO: &str = r#"(module
 
 /// Computes for ever.
 pub(crate) const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const ROOT: &str = "SPRAT_TEST_ROOT";
 
@@ -48,11 +53,18 @@ pub(crate) fn run_daemon() {
 pub(crate) struct Daemon {
     folder: TempDir,
     process: Child,
+    /// What it wrote after it was ready.
+    log: Option<JoinHandle<String>>,
 }
 
 impl Daemon {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("sprat-").tempdir().unwrap();
+        let (process, log) = Self::spawn(&folder);
+        Self { folder, process, log: Some(log) }
+    }
+
+    fn spawn(folder: &TempDir) -> (Child, JoinHandle<String>) {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon_process", "--ignored", "--nocapture"])
             .env(ROOT, folder.path())
@@ -66,8 +78,46 @@ impl Daemon {
             line.clear();
             assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "the daemon did not come up");
         }
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
-        Self { folder, process }
+        let log = std::thread::spawn(move || {
+            let lines = stderr.lines().map_while(Result::ok);
+            lines.inspect(|line| eprintln!("{line}")).fold(String::new(), |log, line| log + &line + "\n")
+        });
+        (process, log)
+    }
+
+    /// Ends the daemon as an init system does; containers go on. Returns what it wrote.
+    pub(crate) fn terminate(&mut self) -> String {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.process.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    /// Starts it again.
+    pub(crate) fn restart(&mut self) {
+        let (process, log) = Self::spawn(&self.folder);
+        (self.process, self.log) = (process, Some(log));
+    }
+
+    /// Sockets that the daemon holds.
+    pub(crate) fn connections(&self) -> usize {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        let links = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    /// Waits until the daemon holds no more sockets than this.
+    pub(crate) fn until_connections(&self, most: usize) {
+        let begin = std::time::Instant::now();
+        while self.connections() > most {
+            assert!(begin.elapsed() < PATIENCE, "{} connections are left, not {most}", self.connections());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Its own folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     fn socket(&self) -> PathBuf {
@@ -169,6 +219,18 @@ impl Pending {
         let mut bytes = std::mem::take(&mut self.head);
         self.stream.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Sends until the daemon takes no more.
+    pub(crate) fn fill(&self) {
+        self.stream.set_nonblocking(true).unwrap();
+        while (&self.stream).write(&[b'x'; 4096]).is_ok() {}
+        self.stream.set_nonblocking(false).unwrap();
+    }
+
+    /// Ends the client's half.
+    pub(crate) fn half_close(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
     /// Waits for the answer's head: the daemon has taken the request up then.

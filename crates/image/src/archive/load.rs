@@ -197,7 +197,11 @@ impl<'a> Archive<'a> {
     fn docker_image(&self, entry: DockerEntry) -> Result<Found, StoreError> {
         let config = self.needed(&entry.config, MAX_CONFIG_BYTES)?;
         let stated = ConfigFile::parse(&config)?.rootfs.diff_ids.len();
-        if entry.layers.len() > MAX_LAYERS || entry.layers.len() != stated {
+        if entry.layers.len() > MAX_LAYERS {
+            let reason = format!("an image has {} layers, and {MAX_LAYERS} is the limit", entry.layers.len());
+            return Err(StoreError::invalid("archive", reason));
+        }
+        if entry.layers.len() != stated {
             let reason = format!("an image has {} layers, its configuration lists {stated}", entry.layers.len());
             return Err(StoreError::invalid("archive", reason));
         }

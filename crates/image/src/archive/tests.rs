@@ -169,3 +169,35 @@ proptest! {
         prop_assert!(load(&store, bytes.as_slice(), &silent()).is_err());
     }
 }
+
+#[test]
+fn a_configuration_with_odd_bytes_is_refused_and_leaves_nothing() {
+    let (_folder, store) = open();
+    let layer = tar_of(&[("f", b"1")]);
+    for config in [
+        json!({"Env": ["A=\0"]}),
+        json!({"Entrypoint": ["/a\0b"]}),
+        json!({"User": "a\nb"}),
+        json!({"StopSignal": "nonsense"}),
+        json!({"Volumes": (0..3000).map(|n| (format!("/v{n}"), json!({}))).collect::<serde_json::Map<_, _>>()}),
+    ] {
+        let file =
+            json!({"config": config, "rootfs": {"type": "layers", "diff_ids": [Digest::of(&layer)]}}).to_string();
+        let manifest = json!([{"Config": "c", "RepoTags": ["x"], "Layers": ["l"]}]).to_string();
+        let tar = tar_of(&[("c", file.as_bytes()), ("l", &layer), ("manifest.json", manifest.as_bytes())]);
+        let error = load(&store, tar.as_slice(), &silent()).expect_err("odd");
+        assert_eq!(error.code(), "invalid_content");
+        assert!(error.to_string().starts_with("invalid image configuration: "), "{error}");
+        assert!(store.images().expect("images").is_empty());
+    }
+}
+
+#[test]
+fn the_limit_of_layers_is_told() {
+    let (_folder, store) = open();
+    let file = json!({"rootfs": {"type": "layers", "diff_ids": []}}).to_string();
+    let manifest = json!([{"Config": "c", "RepoTags": ["x"], "Layers": vec!["l"; 1000]}]).to_string();
+    let tar = tar_of(&[("c", file.as_bytes()), ("manifest.json", manifest.as_bytes())]);
+    let error = load(&store, tar.as_slice(), &silent()).expect_err("too many").to_string();
+    assert!(error.contains("1000 layers, and 127 is the limit"), "{error}");
+}

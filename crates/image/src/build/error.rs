@@ -34,7 +34,15 @@ pub enum BuildError {
     /// The context is malformed, hostile or too large.
     #[error("invalid build context: {0}")]
     Context(String),
-    /// The store or a registry failed.
+    /// The store or a registry failed at a step.
+    #[error("line {line}: {source}")]
+    Content {
+        /// Line of the instruction, from 1.
+        line: usize,
+        /// Why.
+        source: StoreError,
+    },
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -48,7 +56,7 @@ impl BuildError {
             Self::Step { .. } => "build_step_failed",
             Self::Run { .. } => "build_program_failed",
             Self::Context(_) => "invalid_build_context",
-            Self::Store(error) => error.code(),
+            Self::Content { source, .. } | Self::Store(source) => source.code(),
         }
     }
 }
@@ -169,7 +177,7 @@ impl From<ExpandError> for StepError {
 impl StepError {
     pub(super) fn at(self, line: usize) -> BuildError {
         match self {
-            Self::Store(error) => BuildError::Store(error),
+            Self::Store(source) => BuildError::Content { line, source },
             Self::Exit { command, code } => BuildError::Run { command, code },
             other => BuildError::Step { line, message: chain(&other) },
         }

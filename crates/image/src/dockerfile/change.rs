@@ -198,7 +198,7 @@ fn working_dir(current: &str, path: &str) -> String {
 }
 
 /// Names of signals as Linux has them, with or without `SIG`, real-time ones too; or a number.
-fn is_signal(text: &str) -> bool {
+pub(crate) fn is_signal(text: &str) -> bool {
     const NAMES: [&str; 34] = [
         "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
         "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",

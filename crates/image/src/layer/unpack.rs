@@ -140,7 +140,13 @@ impl Unpacking {
             }
             EntryType::Link => self.add_hard_link(folder, name, entry),
             kind if is_device(kind) => Err(LayerError::entry(&entry.path, "device nodes and pipes are not supported")),
-            kind => Err(LayerError::entry(&entry.path, format!("entries of type {kind:?} are not supported"))),
+            kind => Err(LayerError::entry(
+                &entry.path,
+                format!(
+                    "entries of type '{}' are not supported: pack it as plain files, folders and links",
+                    kind.as_byte().escape_ascii()
+                ),
+            )),
         }
     }
 

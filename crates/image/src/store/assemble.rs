@@ -75,6 +75,7 @@ impl Store {
             let reason = format!("it lists {stated} layers, but the manifest has {there}");
             return Err(StoreError::invalid("image configuration", reason));
         }
+        config.config.check()?;
         Ok(Some(config))
     }
 

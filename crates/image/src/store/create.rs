@@ -31,8 +31,10 @@ impl Store {
         tags: &[Reference],
     ) -> Result<Arc<Image>, StoreError> {
         if layers.len() > MAX_LAYERS {
-            return Err(StoreError::invalid("image", format!("it would have more than {MAX_LAYERS} layers")));
+            let reason = format!("it would have {} layers, and {MAX_LAYERS} is the limit", layers.len());
+            return Err(StoreError::invalid("image", reason));
         }
+        config.check()?;
         let _held = (self.pins.lease(layers.to_vec()), self.hold_new_layers());
         let file = ConfigFile {
             created: Some(history.last().and_then(|entry| entry.created).unwrap_or_else(Timestamp::now)),

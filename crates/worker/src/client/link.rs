@@ -100,6 +100,16 @@ impl Link {
         self.shared.calls.lock().known.extend(ids);
     }
 
+    /// The worker dropped this exit from its journal, so nobody can be told of it again.
+    pub(super) fn exit_forgotten(&self, id: &str) {
+        self.shared.calls.lock().known.remove(id);
+    }
+
+    #[cfg(test)]
+    pub(super) fn exits_remembered(&self) -> usize {
+        self.shared.calls.lock().known.len()
+    }
+
     pub(super) async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
         let name = self.name();
         let seq = self.next.fetch_add(1, Ordering::Relaxed);

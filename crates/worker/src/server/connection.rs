@@ -153,7 +153,7 @@ impl<H: Host> Server<H> {
         let (server, to) = (Arc::clone(self), Arc::clone(outbox));
         let mut start = Box::pin(async move {
             let _permit = permit;
-            let started = server.start(request).await;
+            let started = server.start(request, &to).await;
             // The answer goes out before the guest can end, so that no event overtakes it.
             answer(&to, seq, started.as_ref().map(|_| ()).map_err(Clone::clone));
             if let Ok(started) = started {
@@ -171,7 +171,7 @@ impl<H: Host> Server<H> {
             return Err(Refusal::new(code::PROTOCOL, format!("this worker speaks protocol 1 to {PROTOCOL}, not 0")));
         }
         if hello.owner {
-            *self.owner.lock() = Some(Arc::clone(outbox));
+            self.own(outbox);
         }
         Ok(Welcome {
             protocol: PROTOCOL,
@@ -181,6 +181,17 @@ impl<H: Host> Server<H> {
             warnings: self.warnings.clone(),
             journal: self.options.journal.clone(),
         })
+    }
+
+    /// The newest owner is the only one. What an earlier one sent last, maybe killed meanwhile, must not start a guest
+    /// that the new one has not seen: its connection is cut under the lock that starts take.
+    fn own(&self, outbox: &Arc<Outbox>) {
+        let mut owner = self.owner.lock();
+        if let Some(earlier) = owner.replace(Arc::clone(outbox))
+            && !Arc::ptr_eq(&earlier, outbox)
+        {
+            earlier.cut();
+        }
     }
 
     fn disown(&self, outbox: &Arc<Outbox>) {

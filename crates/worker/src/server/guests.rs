@@ -12,6 +12,7 @@ use crate::entry::{Ended, Entry, Live};
 use crate::host::{Host, Running};
 use crate::input::InputMode;
 use crate::log::LogWriter;
+use crate::outbox::Outbox;
 use crate::terminal::Terminal;
 use crate::wire::{Exited, ID_BYTES, Refusal, ResizeRequest, TRAP_BYTES, code};
 
@@ -25,18 +26,24 @@ pub(super) struct Started<H: Host> {
 }
 
 impl<H: Host> Server<H> {
-    /// Starts a guest; the caller must [`Self::watch`] it.
-    pub(super) async fn start(self: &Arc<Self>, request: StartRequest) -> Result<Started<H>, Refusal> {
+    /// Starts a guest for who is at `from`; the caller must [`Self::watch`] it.
+    pub(super) async fn start(self: &Arc<Self>, request: StartRequest, from: &Outbox) -> Result<Started<H>, Refusal> {
         let StartRequest { id, spec, log, open_stdin, stdin_once, size } = request;
         check_id(&id)?;
         if self.is_ending() {
             return Err(Refusal::new(code::ENDING, "this worker is ending; start the guest on another one"));
         }
-        let entry = self.table.claim(&id, |streams| {
-            let terminal = if spec.tty { Some(open_terminal(size)?) } else { None };
-            let live = Live { streams, terminal };
-            Ok(Entry::starting(id.clone(), now_ns(), live))
-        })?;
+        let entry = {
+            let _owner = self.owner.lock();
+            if from.is_broken() {
+                return Err(Refusal::new(code::SUPERSEDED, "another owner took this worker over"));
+            }
+            self.table.claim(&id, |streams| {
+                let terminal = if spec.tty { Some(open_terminal(size)?) } else { None };
+                let live = Live { streams, terminal };
+                Ok(Entry::starting(id.clone(), now_ns(), live))
+            })?
+        };
         let live = entry.live().map_err(|Ended| gone(&id))?;
         let log = log.map(|options| LogWriter::new(options, Arc::clone(&self.open_logs)));
         live.streams.configure(log, input_mode(open_stdin, stdin_once, spec.tty));

@@ -94,6 +94,27 @@ async fn a_new_owner_finds_what_runs_and_what_ended() {
 }
 
 #[tokio::test]
+async fn a_start_of_an_earlier_owner_that_comes_late_starts_nothing() {
+    let worker = Worker::start().await;
+    let (newer, _events) = connect(worker.dir.path()).await;
+    assert!(worker.client.start(&request("late", &["wait"])).await.is_err());
+    assert!(newer.list().await.unwrap().is_empty());
+    newer.start(&request("late", &["wait"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_owner_does_not_remember_exits_that_are_forgotten() {
+    let mut worker = Worker::start().await;
+    for round in 0..10 {
+        let id = format!("g{round}");
+        worker.client.start(&request(&id, &["exit:0"])).await.unwrap();
+        worker.exit().await;
+        worker.client.forget(&id).await.unwrap();
+    }
+    assert_eq!(worker.client.exits_remembered(), 0);
+}
+
+#[tokio::test]
 async fn a_list_longer_than_a_message_comes_in_pages() {
     let mut worker = Worker::start().await;
     for number in 0..1200 {

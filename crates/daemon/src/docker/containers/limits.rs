@@ -1,5 +1,7 @@
 //! Limits of a create request: memory, CPU, open files, log.
 
+use std::collections::BTreeMap;
+
 use sprat_docker_api::{HostConfig, LogConfig, parse_size};
 use sprat_engine::{LogDriver, LogSpec};
 
@@ -23,10 +25,16 @@ pub(super) struct Limits {
     pub(super) memory_bytes: Option<u64>,
     pub(super) cpu_millis: Option<u32>,
     pub(super) open_files: Option<u32>,
+    pub(super) disk_bytes: Option<u64>,
 }
 
 pub(super) fn read(host: &HostConfig) -> Result<Limits, ApiError> {
-    Ok(Limits { memory_bytes: memory(host.memory)?, cpu_millis: cpu(host)?, open_files: open_files(host)? })
+    Ok(Limits {
+        memory_bytes: memory(host.memory)?,
+        cpu_millis: cpu(host)?,
+        open_files: open_files(host)?,
+        disk_bytes: disk(&host.storage_opt)?,
+    })
 }
 
 fn memory(bytes: i64) -> Result<Option<u64>, ApiError> {
@@ -76,6 +84,20 @@ fn open_files(host: &HostConfig) -> Result<Option<u32>, ApiError> {
     let sound = soft.filter(|_| limit.hard == -1 || limit.soft <= limit.hard);
     let wrong = || ApiError::invalid(format!("invalid ulimit nofile={}:{}", limit.soft, limit.hard));
     sound.map(Some).ok_or_else(wrong)
+}
+
+/// `--storage-opt size=…`, docker's limit of what a container writes to its own files.
+fn disk(options: &BTreeMap<String, String>) -> Result<Option<u64>, ApiError> {
+    let mut size = None;
+    for (key, value) in options {
+        if !key.eq_ignore_ascii_case("size") {
+            return Err(ApiError::invalid(format!("unknown option {key} of --storage-opt: Sprat has size")));
+        }
+        let bytes = parse_size(value).ok().filter(|bytes| *bytes > 0);
+        let wrong = || ApiError::invalid(format!("invalid --storage-opt size={value}: use a size such as 500m or 2g"));
+        size = Some(bytes.ok_or_else(wrong)?);
+    }
+    Ok(size)
 }
 
 pub(super) fn log(config: &LogConfig) -> Result<LogSpec, ApiError> {
@@ -156,6 +178,20 @@ mod tests {
         assert!(log("", &[("nope", "1")]).unwrap_err().contains("unknown log opt 'nope' for json-file log driver"));
         assert!(log("", &[("max-size", "much")]).is_err());
         assert!(log("", &[("max-file", "0")]).is_err());
+    }
+
+    #[test]
+    fn what_a_container_writes_is_limited_by_storage_opt() {
+        let disk = |options: &[(&str, &str)]| {
+            disk(&options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+                .map_err(|error| error.body.message)
+        };
+        assert_eq!(disk(&[]), Ok(None));
+        assert_eq!(disk(&[("size", "2m")]), Ok(Some(2 << 20)));
+        for value in ["", "0", "-1", "much", "1e400", "99999999p"] {
+            assert!(disk(&[("size", value)]).unwrap_err().contains("invalid --storage-opt size="), "{value}");
+        }
+        assert!(disk(&[("dm.basesize", "1g")]).unwrap_err().contains("dm.basesize"));
     }
 
     #[test]

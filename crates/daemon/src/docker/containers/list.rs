@@ -22,6 +22,14 @@ pub(super) async fn list(
     if !params.flag("size") {
         return Ok(Json(containers.iter().map(|container| summary(container, None)).collect()));
     }
+    measured(door, containers).await.map(Json)
+}
+
+/// Containers as the list shows them, with their sizes.
+pub(in crate::docker) async fn measured(
+    door: Arc<Door>,
+    containers: Vec<Container>,
+) -> Result<Vec<ContainerSummary>, ApiError> {
     let measure = move || {
         let sized = |container: &Container| {
             let written = volumes::folder_bytes(&container.upper);
@@ -31,11 +39,11 @@ pub(super) async fn list(
         containers.iter().map(sized).collect()
     };
     let list = tokio::task::spawn_blocking(measure).await;
-    list.map(Json).map_err(|error| ApiError::host("measure containers", &std::io::Error::other(error)))
+    list.map_err(|error| ApiError::host("measure containers", &std::io::Error::other(error)))
 }
 
 /// One container as the list shows it; `sizes` are bytes it wrote and bytes of all its files.
-pub(in crate::docker) fn summary(container: &Container, sizes: Option<(u64, u64)>) -> ContainerSummary {
+pub(super) fn summary(container: &Container, sizes: Option<(u64, u64)>) -> ContainerSummary {
     ContainerSummary {
         id: container.id.to_string(),
         names: vec![format!("/{}", container.name)],

@@ -12,7 +12,7 @@ use sprat_engine::{EngineError, LogEntry, LogQuery};
 
 use super::streams::Wanted;
 use crate::docker::params::{Params, Version};
-use crate::docker::{ApiError, Door};
+use crate::docker::{ApiError, Door, lines};
 
 pub(super) async fn logs(
     State(door): State<Arc<Door>>,
@@ -33,10 +33,11 @@ pub(super) async fn logs(
     }
     let raw = door.engine.inspect(&name)?.spec.tty;
     let wanted = Wanted { stdout: query.stdout, stderr: query.stderr, raw };
+    let follow = query.follow;
     let entries = door.engine.logs(&name, query)?;
     let mut response = Response::new(Body::from_stream(render(entries, wanted, params.flag("timestamps"))));
     response.headers_mut().insert(header::CONTENT_TYPE, wanted.content_type(version));
-    Ok(response)
+    Ok(if follow { lines::endless(response) } else { response })
 }
 
 /// Log entries as they are sent. An error breaks the stream off.
@@ -56,11 +57,24 @@ where
 }
 
 fn stamped(entry: &LogEntry) -> Bytes {
-    let mut text = BytesMut::with_capacity(entry.time.len() + 1 + entry.text.len());
-    text.extend_from_slice(entry.time.as_bytes());
+    let time = fixed(&entry.time);
+    let mut text = BytesMut::with_capacity(time.len() + 1 + entry.text.len());
+    text.extend_from_slice(time.as_bytes());
     text.extend_from_slice(b" ");
     text.extend_from_slice(&entry.text);
     text.freeze()
+}
+
+/// A time of the log file with all nine digits of its fraction: docker leaves zeros out in the file, but not here
+/// (`RFC3339NanoFixed`), so that lines stand in columns and sort as text.
+fn fixed(time: &str) -> String {
+    match time.strip_suffix('Z') {
+        Some(time) => {
+            let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+            format!("{seconds}.{fraction:0<9}Z")
+        }
+        None => time.to_owned(),
+    }
 }
 
 /// `all`, a negative number and what is no number are all lines, as in docker.
@@ -87,6 +101,13 @@ mod tests {
         let entry = LogEntry { stream: Output::Stderr, time: "2026-01-01T00:00:00.1Z".into(), text: "x\n".into() };
         let wanted = Wanted { stdout: true, stderr: true, raw: false };
         let sent: Vec<_> = render(futures_util::stream::iter([Ok(entry)]), wanted, true).collect().await;
-        assert_eq!(sent[0].as_ref().unwrap(), &b"\x02\0\0\0\0\0\0\x192026-01-01T00:00:00.1Z x\n"[..]);
+        assert_eq!(sent[0].as_ref().unwrap(), &b"\x02\0\0\0\0\0\0\x212026-01-01T00:00:00.100000000Z x\n"[..]);
+    }
+
+    #[test]
+    fn times_have_nine_digits_of_nanoseconds() {
+        assert_eq!(fixed("2026-01-01T00:00:00Z"), "2026-01-01T00:00:00.000000000Z");
+        assert_eq!(fixed("2026-01-01T00:00:00.123456789Z"), "2026-01-01T00:00:00.123456789Z");
+        assert_eq!(fixed("unknown"), "unknown");
     }
 }

@@ -23,7 +23,7 @@ use axum::routing::{delete, get, post};
 
 use super::Door;
 
-pub(super) use list::summary;
+pub(super) use list::measured;
 
 pub(super) fn routes() -> Router<Arc<Door>> {
     Router::new()

@@ -67,7 +67,6 @@ fn refusals(host: &HostConfig) -> Vec<(bool, &'static str)> {
             "--volume-driver is not offered: only local volumes are",
         ),
         (!host.links.is_empty(), "--link is not offered"),
-        (!host.storage_opt.is_empty(), "--storage-opt is not offered"),
     ]
 }
 
@@ -114,7 +113,6 @@ mod tests {
             (r#"{"VolumesFrom":["a"]}"#, "--volumes-from"),
             (r#"{"VolumeDriver":"nfs"}"#, "--volume-driver"),
             (r#"{"Links":["a:b"]}"#, "--link"),
-            (r#"{"StorageOpt":{"size":"1g"}}"#, "--storage-opt"),
             (r#"{"Runtime":"kata"}"#, "kata"),
         ] {
             let message = check_host(text).unwrap_err();

@@ -48,6 +48,7 @@ pub(super) fn convert(
         // `dev.sprat.NAME` annotations are the engine's to read.
         wall_clock_ms: None,
         open_files: limits.open_files,
+        disk_bytes: limits.disk_bytes,
         log: limits::log(&host.log_config)?,
         ports: ports::bindings(&host.port_bindings)?,
         exposed_ports: ports::exposed(request.exposed_ports.into_keys().chain(host.port_bindings.into_keys()))?,

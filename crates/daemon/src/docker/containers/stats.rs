@@ -45,7 +45,7 @@ pub(super) async fn stats(
         };
         Some((Ok::<_, Infallible>(line(&sample)), (None, sampler)))
     });
-    Ok(lines::json_stream(rest))
+    Ok(lines::endless(lines::json_stream(rest)))
 }
 
 fn is_running(container: &Container) -> bool {

@@ -20,7 +20,7 @@ pub(super) async fn wait(
     // The engine waits from here on, so an exit between the head and the body is not missed.
     let exit = door.engine.wait(&name, condition(params.text("condition"))?)?;
     let body = async move { Ok::<_, Infallible>(render(exit.await)) };
-    Ok(lines::json_stream(futures_util::stream::once(body)))
+    Ok(lines::endless(lines::json_stream(futures_util::stream::once(body))))
 }
 
 fn condition(text: Option<&str>) -> Result<WaitCondition, ApiError> {

@@ -92,6 +92,25 @@ fn a_program_that_fails_or_cannot_start_fails_the_build() {
 }
 
 #[test]
+fn an_image_that_cannot_be_had_is_told_with_the_line_that_names_it() {
+    let house = House::new();
+    // Nothing listens on port 1.
+    let error = house.build("FROM 127.0.0.1:1/none\n", &[]).error();
+    assert!(error.starts_with("line 1: 127.0.0.1:1 cannot be reached"), "{error}");
+    let outcome = house.build("FROM scratch\n\nCOPY --from=127.0.0.1:1/none a b\n", &[]);
+    let error = outcome.error();
+    assert!(error.starts_with("line 3: 127.0.0.1:1 cannot be reached"), "{error}");
+    assert_eq!(outcome.result.unwrap_err().code(), "registry_failed");
+}
+
+#[test]
+fn more_volumes_than_an_image_may_have_are_refused() {
+    let lines: String = (0..200).map(|number| format!("VOLUME /v{number}\n")).collect();
+    let error = House::new().build(&format!("FROM scratch\n{lines}"), &[]).error();
+    assert!(error.contains("Volumes has 200 entries, and 128 is the limit"), "{error}");
+}
+
+#[test]
 fn a_hostile_context_is_refused_and_writes_nothing_outside() {
     let house = House::new();
     let dockerfile = |tar: &mut TarFile| {

@@ -47,6 +47,14 @@ fn listing(tar: &[u8]) -> (Vec<String>, Vec<u8>) {
 }
 
 #[test]
+fn an_unknown_type_is_named_as_the_tar_has_it() {
+    let reason = refusal(&tar_of(&[(EntryType::new(b'Z'), "x", "", b"")]));
+    assert!(reason.contains("entries of type 'Z' are not supported"), "{reason}");
+    let reason = refusal(&tar_of(&[(EntryType::new(0xff), "x", "", b"")]));
+    assert!(reason.contains("type '\\xff'"), "{reason}");
+}
+
+#[test]
 fn climbing_names_and_links_are_refused_by_name() {
     for (tar, reason) in [
         (tar_of(&[(FILE, "../x", "", b"")]), "`..`"),

@@ -1,168 +1,12 @@
-//! Containers in real, confined workers: this test program, started anew as worker and compiler.
-
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails a test")]
-
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+//! The life of containers: from create to remove.
 
 use futures_util::StreamExt as _;
 use sprat_engine::{
-    CompilerCommand, ContainerSpec, Engine, EngineConfig, EngineError, EventFilter, Isolation, ListFilter, LogQuery,
-    MountKind, MountSpec, RemoveOptions, RestartPolicy, Status, Stream, WaitCondition,
+    ContainerSpec, EngineError, EventFilter, ListFilter, MountKind, MountSpec, RemoveOptions, RestartPolicy, Status,
+    Stream, WaitCondition,
 };
-use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Writes "hello", then copies its input to its output.
-const ECHO: &str = r#"(module
-  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 100) "hello\n")
-  (func $out (param $at i32) (param $len i32)
-    (i32.store (i32.const 0) (local.get $at))
-    (i32.store (i32.const 4) (local.get $len))
-    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
-  (func (export "_start")
-    (call $out (i32.const 100) (i32.const 6))
-    (loop $again
-      (i32.store (i32.const 0) (i32.const 200))
-      (i32.store (i32.const 4) (i32.const 1000))
-      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
-      (if (i32.load (i32.const 8)) (then
-        (call $out (i32.const 200) (i32.load (i32.const 8)))
-        (br $again))))))"#;
-
-/// Ends with status 3.
-const FAIL: &str = r#"(module
-  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-  (memory (export "memory") 1)
-  (func (export "_start") (call $exit (i32.const 3))))"#;
-
-/// Computes for ever.
-const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
-
-/// Only exports a function.
-const PLAIN: &str = r#"(module (func (export "add") (param i32 i32) (result i32) local.get 0))"#;
-
-/// Not a test: what the engine starts as worker.
-#[test]
-#[ignore = "the worker process of other tests"]
-fn worker_process() {
-    let options = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
-    sprat_worker::serve(options).unwrap();
-    std::process::exit(0);
-}
-
-/// Not a test: what compiles the guests.
-#[test]
-#[ignore = "the compiler process of other tests"]
-fn compiler_process() {
-    let args: Vec<String> = std::env::args().collect();
-    let code = i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err());
-    std::process::exit(code);
-}
-
-fn this_program(test: &str) -> (PathBuf, Vec<String>) {
-    let args = ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned);
-    (std::env::current_exe().unwrap(), args.into())
-}
-
-struct World {
-    dir: TempDir,
-    engine: Arc<Engine>,
-}
-
-fn config(dir: &TempDir) -> EngineConfig {
-    let (worker, worker_args) = this_program("worker_process");
-    let (program, args) = this_program("compiler_process");
-    EngineConfig {
-        root: dir.path().join("root"),
-        run: dir.path().join("run"),
-        worker,
-        worker_args,
-        compiler: CompilerCommand { program, args },
-        worker_slots: 16,
-        max_workers: 2,
-        default_memory: 64 << 20,
-        insecure_registries: Vec::new(),
-        registry_certificates: Vec::new(),
-    }
-}
-
-impl World {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::open(config(&dir)).await.unwrap();
-        let mut tar = tar::Builder::new(Vec::new());
-        for (name, text) in [
-            ("echo", ECHO),
-            ("fail", FAIL),
-            ("spin", SPIN),
-            ("plain", PLAIN),
-            ("script", "#!/bin/sh\n"),
-            ("data/seed", "seed"),
-            ("etc/passwd", "app:x:7:8::/home/app:/bin/sh\n"),
-        ] {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o755);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            tar.append_data(&mut header, name, text.as_bytes()).unwrap();
-        }
-        let archive = dir.path().join("image.tar");
-        std::fs::write(&archive, tar.into_inner().unwrap()).unwrap();
-        let changes = vec!["CMD [\"/echo\"]".to_owned(), "LABEL sea=north".to_owned()];
-        let tag = Some("guests:latest".parse().unwrap());
-        engine.import(archive, tag, String::new(), changes).await.unwrap();
-        Self { dir, engine }
-    }
-
-    /// Drops the engine as a killed process would, and opens another.
-    async fn reopen(self) -> Self {
-        let Self { dir, engine } = self;
-        drop(engine);
-        let engine = Engine::open(config(&dir)).await.unwrap();
-        Self { dir, engine }
-    }
-
-    async fn create(&self, name: &str, spec: ContainerSpec) {
-        let spec = ContainerSpec { name: Some(name.to_owned()), image: "guests".to_owned(), ..spec };
-        self.engine.create(spec).await.unwrap();
-    }
-
-    async fn exit(&self, name: &str, condition: WaitCondition) -> (i64, Option<String>) {
-        tokio::time::timeout(PATIENCE, self.engine.wait(name, condition).unwrap()).await.unwrap()
-    }
-
-    fn status(&self, name: &str) -> Status {
-        self.engine.inspect(name).unwrap().state.status
-    }
-
-    async fn log(&self, name: &str) -> String {
-        let query = LogQuery { follow: true, stdout: true, stderr: true, ..LogQuery::default() };
-        let lines = self.engine.logs(name, query).unwrap();
-        let lines: Vec<_> = tokio::time::timeout(PATIENCE, lines.collect()).await.unwrap();
-        lines.into_iter().map(|line| String::from_utf8_lossy(&line.unwrap().text).into_owned()).collect()
-    }
-
-    async fn end(self) {
-        self.engine.close(true).await;
-    }
-}
-
-fn now_ns() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_nanos()).unwrap()
-}
-
-fn run(program: &str) -> ContainerSpec {
-    ContainerSpec { cmd: Some(vec![program.to_owned()]), ..ContainerSpec::default() }
-}
+use crate::world::{PATIENCE, SPIN, World, now_ns, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_container_lives_and_is_gone() {
@@ -282,7 +126,7 @@ async fn what_cannot_run_is_told_at_the_start_in_dockers_words() {
     let world = World::new().await;
     for (program, code, text) in [
         ("nosuch", 127, "exec: \"nosuch\": executable file not found in $PATH"),
-        ("/plain", 126, "permission denied"),
+        ("/plain", 126, "this is no command"),
         ("/script", 126, "exec format error"),
     ] {
         world.create("bass", run(program)).await;
@@ -335,87 +179,6 @@ async fn racing_starts_and_removals_of_one_container_leave_one_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_daemon_loses_nothing() {
-    let world = World::new().await;
-    world.create("running", run("/spin")).await;
-    world.create("alone", ContainerSpec { isolation: Isolation::Process, ..run("/spin") }).await;
-    world.create("ended", run("/fail")).await;
-    world.create("created", run("/fail")).await;
-    world.create("again", ContainerSpec { restart: RestartPolicy::Always, ..run("/fail") }).await;
-    for name in ["running", "alone", "ended", "again"] {
-        world.engine.start(name).await.unwrap();
-    }
-    world.exit("ended", WaitCondition::NotRunning).await;
-    let pid = world.engine.inspect("running").unwrap().state.pid;
-    let world = world.reopen().await;
-    let running = world.engine.inspect("running").unwrap().state;
-    assert_eq!((running.status, running.pid), (Status::Running, pid));
-    assert_eq!(world.status("alone"), Status::Running);
-    assert_eq!(world.status("created"), Status::Created);
-    let ended = world.engine.inspect("ended").unwrap().state;
-    assert_eq!((ended.status, ended.exit.unwrap().code), (Status::Exited, 3));
-    world.exit("again", WaitCondition::NextExit).await;
-    world.engine.stop("running", None).await.unwrap();
-    world.engine.kill("alone", "KILL").await.unwrap();
-    assert_eq!(world.exit("alone", WaitCondition::NotRunning).await.0, 137);
-    assert_eq!(world.exit("running", WaitCondition::NotRunning).await.0, 143);
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_daemons_do_not_share_a_root() {
-    let world = World::new().await;
-    let error = Engine::open(config(&world.dir)).await.unwrap_err().to_string();
-    assert!(error.contains(&format!("another daemon (pid {})", std::process::id())), "{error}");
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_worker_ends_its_containers_with_137_and_names_itself() {
-    let world = World::new().await;
-    world.create("bass", run("/spin")).await;
-    world.create("cod", ContainerSpec { restart: RestartPolicy::Always, ..run("/spin") }).await;
-    for name in ["bass", "cod"] {
-        world.engine.start(name).await.unwrap();
-    }
-    let exit = world.engine.wait("bass", WaitCondition::NextExit).unwrap();
-    let lost = world.engine.wait("cod", WaitCondition::NextExit).unwrap();
-    for name in ["bass", "cod"] {
-        let pid = world.engine.inspect(name).unwrap().state.pid;
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap());
-        if let Some(pid) = pid {
-            // Both may share a worker, which is gone the second time.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-    }
-    let (code, error) = tokio::time::timeout(PATIENCE, exit).await.unwrap();
-    assert_eq!(code, 137);
-    assert!(error.unwrap().starts_with("worker w"));
-    assert_eq!(tokio::time::timeout(PATIENCE, lost).await.unwrap().0, 137);
-    let events = world.engine.events(EventFilter { since_ns: Some(0), ..EventFilter::default() }).unwrap();
-    let again = events.filter(|event| {
-        let hers = event.action == "start" && event.attributes.get("name").is_some_and(|name| name == "cod");
-        std::future::ready(hers)
-    });
-    assert_eq!(tokio::time::timeout(PATIENCE, again.take(2).count()).await.unwrap(), 2);
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_store_is_refused_and_left_as_it_is() {
-    let world = World::new().await;
-    world.create("bass", run("/echo")).await;
-    world.engine.close(true).await;
-    let World { dir, engine } = world;
-    drop(engine);
-    let db = dir.path().join("root/state.db");
-    std::fs::write(&db, b"this is no database, and never was one").unwrap();
-    let error = Engine::open(config(&dir)).await.unwrap_err();
-    assert!(matches!(&error, EngineError::Store { .. }) && error.to_string().contains("damaged"), "{error}");
-    assert_eq!(std::fs::read(&db).unwrap(), b"this is no database, and never was one");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn containers_with_the_same_bind_mounts_share_a_confined_worker() {
     let world = World::new().await;
     let source = world.dir.path().join("shared");
@@ -439,26 +202,6 @@ async fn containers_with_the_same_bind_mounts_share_a_confined_worker() {
     let pid = |name: &str| world.engine.inspect(name).unwrap().state.pid;
     assert_eq!(pid("bass"), pid("cod"));
     assert_ne!(pid("bass"), pid("hake"));
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_makes_an_image_that_runs() {
-    let world = World::new().await;
-    world.create("bass", run("/fail")).await;
-    let request = sprat_engine::CommitRequest {
-        container: "bass".to_owned(),
-        tag: Some("caught:1".parse().unwrap()),
-        changes: vec!["LABEL sea=south".to_owned()],
-        ..sprat_engine::CommitRequest::default()
-    };
-    world.engine.commit(request).await.unwrap();
-    let spec = ContainerSpec { name: Some("cod".to_owned()), image: "caught:1".to_owned(), ..ContainerSpec::default() };
-    world.engine.create(spec).await.unwrap();
-    world.engine.start("cod").await.unwrap();
-    assert_eq!(world.exit("cod", WaitCondition::NotRunning).await.0, 3);
-    assert_eq!(world.engine.inspect("cod").unwrap().labels["sea"], "south");
-    assert!(world.engine.remove_image("caught:1", false).await.is_err(), "a container uses it");
     world.end().await;
 }
 
@@ -499,5 +242,31 @@ async fn time_of_a_whole_life() {
     }
     let after = rss();
     println!("life: {few:?}; beside 10,000: {:?}; memory each: {} KiB/10k", median(1000).await, after - before);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_folder_with_sprats_own_state_is_mounted_read_only_neither() {
+    let world = World::new().await;
+    let root = world.dir.path().join("root");
+    let link = world.dir.path().join("link");
+    std::os::unix::fs::symlink(root.join("code"), &link).unwrap();
+    for (source, words) in [
+        (root.join("code"), "is part of Sprat's own state"),
+        (link, "is part of Sprat's own state"),
+        (root.clone(), "is part of Sprat's own state"),
+        (world.dir.path().to_owned(), "contains Sprat's own state"),
+        ("/".into(), "contains Sprat's own state"),
+        ("/proc/self".into(), "shows the processes"),
+    ] {
+        for read_only in [false, true] {
+            let kind = MountKind::Bind { source: source.clone(), create: false };
+            let mounts = vec![MountSpec { target: "/in".to_owned(), kind, read_only }];
+            let spec = ContainerSpec { image: "guests".to_owned(), mounts, ..run("/fail") };
+            let error = world.engine.create(spec).await.unwrap_err();
+            assert!(matches!(&error, EngineError::Invalid(text) if text.contains(words)), "{source:?}: {error}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(root.join("containers")).unwrap().count(), 0);
     world.end().await;
 }

@@ -1,0 +1,148 @@
+//! An engine of a test's own, with an image of small programs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use sprat_engine::{CompilerCommand, ContainerSpec, Engine, EngineConfig, LogQuery, Status, WaitCondition};
+use tempfile::TempDir;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Writes "hello", then copies its input to its output.
+pub(crate) const ECHO: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "hello\n")
+  (func $out (param $at i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $len))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (call $out (i32.const 100) (i32.const 6))
+    (loop $again
+      (i32.store (i32.const 0) (i32.const 200))
+      (i32.store (i32.const 4) (i32.const 1000))
+      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (if (i32.load (i32.const 8)) (then
+        (call $out (i32.const 200) (i32.load (i32.const 8)))
+        (br $again))))))"#;
+
+/// Ends with status 3.
+pub(crate) const FAIL: &str = r#"(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $exit (i32.const 3))))"#;
+
+/// Computes for ever.
+pub(crate) const SPIN: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#;
+
+/// Only exports a function.
+pub(crate) const PLAIN: &str = r#"(module (func (export "add") (param i32 i32) (result i32) local.get 0))"#;
+
+pub(crate) fn this_program(test: &str) -> (PathBuf, Vec<String>) {
+    let args = ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned);
+    (std::env::current_exe().unwrap(), args.into())
+}
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) engine: Arc<Engine>,
+}
+
+pub(crate) fn config(dir: &TempDir) -> EngineConfig {
+    let (worker, worker_args) = this_program("worker_process");
+    let (program, args) = this_program("compiler_process");
+    EngineConfig {
+        root: dir.path().join("root"),
+        run: dir.path().join("run"),
+        worker,
+        worker_args,
+        compiler: CompilerCommand { program, args },
+        worker_slots: 16,
+        max_workers: 2,
+        default_memory: 64 << 20,
+        insecure_registries: Vec::new(),
+        registry_certificates: Vec::new(),
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(config(&dir)).await.unwrap();
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, text) in [
+            ("echo", ECHO),
+            ("fail", FAIL),
+            ("spin", SPIN),
+            ("plain", PLAIN),
+            ("script", "#!/bin/sh\n"),
+            ("data/seed", "seed"),
+            ("etc/passwd", "app:x:7:8::/home/app:/bin/sh\n"),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o755);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
+            tar.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        let archive = dir.path().join("image.tar");
+        std::fs::write(&archive, tar.into_inner().unwrap()).unwrap();
+        let changes = vec!["CMD [\"/echo\"]".to_owned(), "LABEL sea=north".to_owned()];
+        let tag = Some("guests:latest".parse().unwrap());
+        engine.import(archive, tag, String::new(), changes).await.unwrap();
+        Self { dir, engine }
+    }
+
+    /// Drops the engine as a killed process would, and opens another.
+    pub(crate) async fn reopen(self) -> Self {
+        self.reopen_after(|| ()).await
+    }
+
+    /// The same; `meanwhile` happens while there is no engine.
+    pub(crate) async fn reopen_after(self, meanwhile: impl FnOnce()) -> Self {
+        let Self { dir, engine } = self;
+        drop(engine);
+        meanwhile();
+        let engine = Engine::open(config(&dir)).await.unwrap();
+        Self { dir, engine }
+    }
+
+    pub(crate) async fn create(&self, name: &str, spec: ContainerSpec) {
+        let spec = ContainerSpec { name: Some(name.to_owned()), image: "guests".to_owned(), ..spec };
+        self.engine.create(spec).await.unwrap();
+    }
+
+    pub(crate) async fn exit(&self, name: &str, condition: WaitCondition) -> (i64, Option<String>) {
+        tokio::time::timeout(PATIENCE, self.engine.wait(name, condition).unwrap()).await.unwrap()
+    }
+
+    pub(crate) fn status(&self, name: &str) -> Status {
+        self.engine.inspect(name).unwrap().state.status
+    }
+
+    pub(crate) async fn log(&self, name: &str) -> String {
+        let query = LogQuery { follow: true, stdout: true, stderr: true, ..LogQuery::default() };
+        let lines = self.engine.logs(name, query).unwrap();
+        let lines: Vec<_> = tokio::time::timeout(PATIENCE, lines.collect()).await.unwrap();
+        lines.into_iter().map(|line| String::from_utf8_lossy(&line.unwrap().text).into_owned()).collect()
+    }
+
+    pub(crate) async fn end(self) {
+        self.engine.close(true).await;
+    }
+}
+
+pub(crate) fn now_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_nanos()).unwrap()
+}
+
+pub(crate) fn run(program: &str) -> ContainerSpec {
+    ContainerSpec { cmd: Some(vec![program.to_owned()]), ..ContainerSpec::default() }
+}
