@@ -2,7 +2,7 @@
 
 use sprat_daemon::DaemonConfig;
 
-use crate::args::DaemonArgs;
+use crate::commands::daemon::DaemonArgs;
 use crate::error::{CliError, Outcome};
 use crate::quantity::bytes;
 use crate::settings::{READY, Settings};

@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use attach::{Copied, Streams};
+pub(crate) use attach::{Attached, Copied, Streams};
 pub(crate) use host::Host;
 
 use crate::error::CliError;
@@ -166,8 +166,6 @@ async fn refused(response: Response<Incoming>) -> CliError {
         message = format!("the daemon answered {status}");
     }
     let mut error = CliError::new(message).fix(text("hint"));
-    if status == StatusCode::NOT_FOUND {
-        error.status = 1;
-    }
+    error.missing = status == StatusCode::NOT_FOUND;
     error
 }

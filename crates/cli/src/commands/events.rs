@@ -1,15 +1,32 @@
 //! `sprat events`
 
+use clap::Args;
 use hyper::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::args::EventsArgs;
 use crate::client::{self, Client};
 use crate::error::Outcome;
 use crate::query::Query;
 use crate::render::template;
 use crate::time::moment;
+
+/// `sprat events`
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// From this time on
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Filter: type=container, event=die, …
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// json or a Go template
+    #[arg(long)]
+    pub format: Option<String>,
+}
 
 /// `sprat events`
 pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {

@@ -1,12 +1,13 @@
 //! `sprat program inspect`, and the display of compilations under way.
 
+use clap::Subcommand;
 use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::args::Command;
+use super::Command;
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::quantity::size;
@@ -14,11 +15,30 @@ use crate::query::segment;
 use crate::render::progress::Activity;
 use crate::render::template;
 
+/// `sprat program …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProgramCommand {
+    /// Show kind, WASI version, imports, exports, tools and sizes of a program
+    Inspect {
+        /// json or a Go template
+        #[arg(short, long)]
+        format: Option<String>,
+        /// Image, .wasm or .wat file
+        program: String,
+    },
+}
+
 /// Waiting shows itself after this time.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// `sprat program …`
+pub(crate) async fn run(client: &Client, command: ProgramCommand) -> Outcome {
+    let ProgramCommand::Inspect { format, program } = command;
+    inspect(client, format, &program).await
+}
+
 /// `sprat program inspect`
-pub(crate) async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outcome {
+async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outcome {
     let description: Value = client.get(&format!("/sprat/programs/{}", segment(program))).await?;
     show(&description, format.as_deref(), program)
 }
@@ -41,8 +61,7 @@ pub(crate) fn inspect_file(path: &Path, format: Option<&str>) -> Outcome {
 
 /// The file that `program inspect` names, if it names one.
 pub(crate) fn file_of(command: &Command) -> Option<(&Path, Option<&str>)> {
-    use crate::args::ProgramCommand::Inspect;
-    let Command::Program(Inspect { format, program }) = command else { return None };
+    let Command::Program(ProgramCommand::Inspect { format, program }) = command else { return None };
     let path = Path::new(program);
     let known = path.extension().is_some_and(|e| e == "wasm" || e == "wat");
     (known && path.is_file()).then_some((path, format.as_deref()))

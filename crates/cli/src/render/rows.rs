@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::template;
 use crate::error::CliError;
 
+/// Digits of a short id.
+const SHORT: usize = 12;
+
 /// A row: fields by docker's names (`ID`, `Image` …).
 pub(crate) type Row = Map<String, Value>;
 
@@ -26,6 +29,28 @@ pub(crate) fn print(rows: &[Row], columns: Columns<'_>, format: Option<&str>) ->
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
         _ => Ok(()),
     }
+}
+
+/// Prints only the ids, each once.
+pub(crate) fn ids(lines: &[Row]) -> crate::error::Outcome {
+    let mut seen = std::collections::HashSet::new();
+    for id in lines.iter().filter_map(|line| line.get("ID").and_then(Value::as_str)).filter(|id| seen.insert(*id)) {
+        outln!("{id}");
+    }
+    Ok(0)
+}
+
+/// A shortened id.
+pub(crate) fn short(id: &str, full: bool) -> String {
+    if full { id.to_owned() } else { id.chars().take(SHORT).collect() }
+}
+
+/// A text with at most `letters`, cut with an ellipsis.
+pub(crate) fn cut(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters - 1).chain(['…']).collect()
 }
 
 fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<String, CliError> {
