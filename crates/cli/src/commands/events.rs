@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::client::{self, Client};
 use crate::error::Outcome;
 use crate::query::Query;
-use crate::render::template;
+use crate::render::template::Template;
 use crate::time::moment;
 
 /// `sprat events`
@@ -37,12 +37,16 @@ pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {
         .option("until", until.as_deref())
         .filters(&args.filter)?
         .path();
+    let template = match args.format.as_deref() {
+        None | Some("json") => None,
+        Some(text) => Some(Template::parse(text)?),
+    };
     let response = client.send(Method::GET, &path, &[], client::empty()).await?;
     client
         .lines(response, |event| {
-            let line = match args.format.as_deref() {
-                Some("json") => event.to_string(),
-                Some(format) => template::render(format, &event)?,
+            let line = match &template {
+                Some(template) => template.render(&event)?,
+                None if args.format.is_some() => event.to_string(),
                 None => line(&event),
             };
             outln!("{line}");

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::template;
+use super::template::Template;
 use crate::error::CliError;
 
 /// Digits of a short id.
@@ -59,10 +59,11 @@ fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<St
         Some("json") => Ok(rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect()),
         Some(text) => match text.strip_prefix("table ") {
             Some(template) => templated_table(rows, columns, template),
-            None => rows
-                .iter()
-                .map(|row| template::render(text, &Value::Object(row.clone())).map(|line| line + "\n"))
-                .collect(),
+            None => {
+                // Read before there are rows, so that a mistake shows though there are none.
+                let template = Template::parse(text)?;
+                rows.iter().map(|row| template.render(&Value::Object(row.clone())).map(|line| line + "\n")).collect()
+            }
         },
     }
 }
@@ -80,14 +81,26 @@ fn table(rows: &[Row], columns: Columns<'_>) -> String {
 
 fn templated_table(rows: &[Row], columns: Columns<'_>, template: &str) -> Result<String, CliError> {
     let template = template.replace("\\t", "\t");
-    let headings: Row = columns.iter().map(|(field, head)| ((*field).to_owned(), (*head).into())).collect();
+    let headings = headings(columns, &template);
     let split = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
-    let heads = split(template::render(&template, &Value::Object(headings))?);
+    let template = Template::parse(&template)?;
+    let heads = split(template.render(&Value::Object(headings))?);
     let lines = rows
         .iter()
-        .map(|row| template::render(&template, &Value::Object(row.clone())).map(split))
+        .map(|row| template.render(&Value::Object(row.clone())).map(split))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(align(heads, lines.into_iter()))
+}
+
+/// Headings of all fields that a template names: those of the default table, and else the field's own name.
+fn headings(columns: Columns<'_>, template: &str) -> Row {
+    let named = template.split('.').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
+    });
+    let mut headings: Row = named.map(|field| (field.to_owned(), field.to_uppercase().into())).collect();
+    headings.extend(columns.iter().map(|(field, head)| ((*field).to_owned(), (*head).into())));
+    headings
 }
 
 /// Columns three spaces apart, without borders, as docker prints them.
@@ -124,6 +137,7 @@ mod tests {
             render(&rows, &columns, Some("table {{.N}}\\t{{.ID}}")).unwrap(),
             "NUMBER   CONTAINER ID\n10       a\n2        longer\n"
         );
+        assert_eq!(render(&[], &columns, Some("table {{.ID}}\\t{{.Other}}")).unwrap(), "CONTAINER ID   OTHER\n");
         assert_eq!(render(&rows, &columns, Some("json")).unwrap().lines().count(), 2);
     }
 }
