@@ -55,7 +55,7 @@ pub(crate) fn inspect_file(path: &Path, format: Option<&str>) -> Outcome {
     if path.extension().is_some_and(|e| e == "wat") {
         bytes = sprat_program::to_binary(&bytes).map_err(wrong)?;
     }
-    let description = sprat_program::describe(&bytes).map_err(wrong)?;
+    let description = sprat_program::survey(&bytes).map_err(wrong)?;
     show(&serde_json::to_value(description)?, format, &name)
 }
 
@@ -96,14 +96,22 @@ fn page(d: &Value, name: &str) -> String {
         page += &format!("  {:<14}{} {}\n", part("field"), part("name"), part("version")).replace(" \n", "\n");
     }
     page += "Imports:\n";
+    let mut missing = 0;
     for import in items("imports") {
+        // A daemon without the mark had refused it.
+        let offered = import.get("offered").and_then(Value::as_bool).unwrap_or(true);
+        let mark = if offered { "" } else { " MISSING: nobody offers it" };
+        missing += usize::from(!offered);
         let part = |field: &str| import.get(field).and_then(Value::as_str).unwrap_or_default();
         let name = if part("name").is_empty() {
             part("module").to_owned()
         } else {
             format!("{} {}", part("module"), part("name"))
         };
-        page += &format!("  {name} ({})\n", part("kind"));
+        page += &format!("  {name} ({}){mark}\n", part("kind"));
+    }
+    if missing > 0 {
+        page += &format!("  It can't be run: {missing} of its imports are missing\n");
     }
     page += "Exports:\n";
     for export in items("exports").iter().filter_map(Value::as_str) {
