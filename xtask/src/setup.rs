@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::target;
 
 /// Programs that tests drive, and Debian's package of each.
-const PROGRAMS: [(&str, &str); 3] =
-    [("docker", "docker.io"), ("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("docker", "docker.io"), ("docker-registry", "docker-registry"), ("openssl", "openssl"), ("skopeo", "skopeo")];
 
 /// WASI targets of the guests.
 const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];

@@ -165,6 +165,12 @@ async fn refused(response: Response<Incoming>) -> CliError {
     if message.is_empty() {
         message = format!("the daemon answered {status}");
     }
+    if status == StatusCode::NOT_FOUND && message == "page not found" {
+        return CliError::new("the daemon does not know this request")
+            .why("it is older than this command line, or no Sprat")
+            .fix("compare versions with `sprat version`; `sprat daemon stop` ends an older one")
+            .status(125);
+    }
     let mut error = CliError::new(message).fix(text("hint"));
     error.missing = status == StatusCode::NOT_FOUND;
     error

@@ -120,9 +120,28 @@ async fn local_tags(client: &Client, repository: &str) -> Result<Vec<String>, Cl
 
 /// Sends a request about an image with its registry's credentials, and shows the progress.
 async fn transfer(client: &Client, query: Query, image: &str, quiet: bool) -> Result<(), CliError> {
-    let auth = credentials::header(&credentials::registry_of(image))?;
+    let registry = credentials::registry_of(image);
+    let auth = credentials::header(&registry)?;
     let headers = [("X-Registry-Auth", auth.as_str()), ("Content-Length", "0")];
-    let response = client.send(Method::POST, &query.path(), &headers, client::empty()).await?;
-    let mut transfers = Transfers::start(quiet);
-    client.lines(response, |message| transfers.message(&message)).await
+    let transferred = async {
+        let response = client.send(Method::POST, &query.path(), &headers, client::empty()).await?;
+        let mut transfers = Transfers::start(quiet);
+        client.lines(response, |message| transfers.message(&message)).await
+    };
+    transferred.await.map_err(|error| advise(error, &registry))
+}
+
+/// Errors of a transfer come without what to do.
+fn advise(error: CliError, registry: &str) -> CliError {
+    if !error.fix.is_empty() {
+        return error;
+    }
+    let fix = if error.what.contains("refused access") {
+        format!("log in: sprat login {registry}")
+    } else if error.what.contains("not found") || error.what.contains("manifest unknown") {
+        "check name and tag; a name without a registry is one of docker.io".to_owned()
+    } else {
+        format!("is {registry} reachable? try again: what was fetched is kept")
+    };
+    error.fix(fix)
 }

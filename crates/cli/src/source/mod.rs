@@ -41,7 +41,7 @@ impl Source {
         match self {
             Self::Program(path) => context::of_program(path),
             Self::Folder(folder) => {
-                let programs = compile(folder, activity)?;
+                let programs = compile(folder, dockerfile.is_some(), activity)?;
                 context::of_folder(folder, programs, dockerfile)
             }
         }
@@ -66,15 +66,15 @@ fn repository(path: &Path) -> String {
     if repository.is_empty() { "program".into() } else { repository.to_owned() }
 }
 
-/// Compiles a folder's programs; a folder with nothing but a Dockerfile has none.
-fn compile(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
+/// Compiles a folder's programs; a folder with nothing but a Dockerfile, or one from elsewhere, has none.
+fn compile(folder: &Path, dockerfile: bool, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
     if let Some(manifest) = manifest::read(folder)? {
         return command::run(folder, &manifest, activity);
     }
     if folder.join("Cargo.toml").is_file() {
         return cargo::build(folder, activity);
     }
-    if folder.join("Dockerfile").is_file() {
+    if dockerfile || folder.join("Dockerfile").is_file() {
         return Ok(Vec::new());
     }
     Err(CliError::new(format!("{} is no source folder", folder.display()))

@@ -118,7 +118,8 @@ impl Made {
     async fn start(&self, client: &Client) -> Result<(), CliError> {
         let started = client.post_raw(&format!("/containers/{}/start", self.id), None).await.map(drop);
         if let (Err(_), Some(image)) = (&started, &self.passing) {
-            // Another container may use it; then it stays.
+            // Gone already is as good; and an image that another container uses stays.
+            let _ = client.post::<Value>(&format!("/containers/{}/wait?condition=removed", self.id), None).await;
             let _ = client.delete::<Value>(&format!("/images/{}", segment(image))).await;
         }
         started.map_err(not_started)
