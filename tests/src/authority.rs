@@ -54,7 +54,10 @@ impl Authority {
     pub fn for_loopback(&self) -> (PathBuf, PathBuf) {
         std::fs::write(self.folder.path().join("san"), "subjectAltName=IP:127.0.0.1\n").expect("ours");
         self.openssl("req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=127.0.0.1", b"");
-        self.openssl("x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 2 -extfile san", b"");
+        self.openssl(
+            "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 2 -extfile san",
+            b"",
+        );
         (self.folder.path().join("leaf.pem"), self.folder.path().join("leaf.key"))
     }
 
@@ -80,7 +83,8 @@ impl Authority {
         let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
         let target = lines.next().unwrap_or_default().split(' ').nth(1).unwrap_or_default().to_owned();
         let known = lines.take_while(|line| !line.is_empty()).any(|line| {
-            line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected)
+            line.split_once(": ")
+                .is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected)
         });
         let (status, body) = match known {
             true => ("200 OK", json!({"token": self.token(user, &access(&target))})),
@@ -123,7 +127,8 @@ impl Authority {
 fn access(target: &str) -> Value {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let scopes = query.split('&').filter_map(|pair| pair.strip_prefix("scope="));
-    let decoded = scopes.map(|scope| scope.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",").replace('+', " "));
+    let decoded =
+        scopes.map(|scope| scope.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",").replace('+', " "));
     let one = |scope: &str| {
         let (kind, rest) = scope.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;

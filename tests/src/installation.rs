@@ -140,13 +140,8 @@ impl Installation {
     /// It does not come up.
     pub fn start_daemon(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).expect("a log");
-        let mut child = self
-            .daemon_command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the daemon");
+        let mut child =
+            self.daemon_command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("the daemon");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its output");
         assert_eq!(line.trim(), "ready", "the daemon's log: {}", self.log());

@@ -61,7 +61,11 @@ impl Registry {
             address.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
         });
         std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-        Some(Self { child, port: port.unwrap_or_else(|| panic!("the registry did not start: {said}")), _folder: folder })
+        Some(Self {
+            child,
+            port: port.unwrap_or_else(|| panic!("the registry did not start: {said}")),
+            _folder: folder,
+        })
     }
 
     /// A name in it.

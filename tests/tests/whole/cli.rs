@@ -127,8 +127,18 @@ fn flags_of_docker_that_a_guest_has_no_use_for_are_answered_with_the_reason() {
         let output = sprat.sprat(&words_of);
         assert!(output.status == 125 && output.stderr.contains(words), "{flags:?}: {output:?}");
     }
-    let accepted =
-        ["run", "--rm", "--init", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", "9", "ok"];
+    let accepted = [
+        "run",
+        "--rm",
+        "--init",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--pids-limit",
+        "9",
+        "ok",
+    ];
     assert_eq!(sprat.sprat(&accepted).ok(), "ok");
     let warned = sprat.sprat(&["run", "--rm", "--cpu-shares", "2", "ok"]);
     assert!(warned.ok() == "ok" && warned.stderr.contains("--cpu-shares has no effect"), "{warned:?}");

@@ -46,7 +46,8 @@ fn a_killed_worker_ends_its_containers_and_no_others() {
     let victim = Pid::from_raw(before[0]).expect("a process");
     kill_process(victim, Signal::KILL).expect("it is ours");
     let dead = deaths(&sprat, 1);
-    let state = |name: &str| sprat.sprat(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name]).ok().to_owned();
+    let state =
+        |name: &str| sprat.sprat(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name]).ok().to_owned();
     for name in ["one", "two", "three"] {
         let expected = if name == dead[0] { "exited 137" } else { "running 0" };
         assert_eq!(state(name), expected, "{name} of {dead:?}");
@@ -116,7 +117,10 @@ fn dockers_older_api_versions_are_served_and_newer_ones_refused_with_the_newest(
     }
     let (status, answer) = api.send("GET", "/v1.99/containers/json", None);
     assert_eq!(status, 400);
-    assert!(answer["message"].as_str().unwrap_or_default().contains("Maximum supported API version is 1.51"), "{answer}");
+    assert!(
+        answer["message"].as_str().unwrap_or_default().contains("Maximum supported API version is 1.51"),
+        "{answer}"
+    );
     let Some(docker) = sprat_tests::program("docker") else { return };
     let mut command = std::process::Command::new(docker);
     command.args(["run", "--rm", "ok"]).env("DOCKER_HOST", sprat.host()).env("DOCKER_API_VERSION", "1.30");
