@@ -169,3 +169,58 @@ fn wrong_templates_are_errors_in_words_before_anything_is_shown() {
     assert!(output.stderr.contains("there is no field \"Nope\"") && output.stderr.contains("Mountpoint"), "{output:?}");
     assert!(!output.stderr.contains("String("), "{output:?}");
 }
+
+#[test]
+fn every_refusal_says_what_to_do() {
+    let sprat = Installation::start();
+    image(&sprat, "ok", OK);
+    sprat.sprat(&["create", "--name", "idle", "ok"]).ok();
+    let folder = sprat.path("");
+    let folder = folder.to_str().expect("UTF-8");
+    for args in [
+        &["run", "BAD_Name"][..],
+        &["run", "-m", "lots", "ok"],
+        &["run", "--cpus=-1", "ok"],
+        &["run", "--cpus", "nan", "ok"],
+        &["run", "--wall-clock", "5", "ok"],
+        &["run", "--ulimit", "x", "ok"],
+        &["run", "-p", "a:b", "ok"],
+        &["run", "--expose", "x", "ok"],
+        &["run", "--mount", "type=foo,target=/x", "ok"],
+        &["run", "--mount", "target=relative", "ok"],
+        &["run", "-v", "relative", "ok"],
+        &["run", "--tmpfs", "relative", "ok"],
+        &["run", "--restart", "sometimes", "ok"],
+        &["run", "--restart", "always", "--rm", "ok"],
+        &["run", "--log-driver", "syslog", "ok"],
+        &["run", "--network", "absent", "ok"],
+        &["run", "-u", "nobody", "ok"],
+        &["run", "-w", "relative", "ok"],
+        &["run", "--stop-signal", "FOO", "ok"],
+        &["run", "--env-file", "/absent/file", "ok"],
+        &["run", "--name", "a b", "ok"],
+        &["run", "./absent.wasm"],
+        &["start", "absent"],
+        &["kill", "idle"],
+        &["rename", "idle", "a b"],
+        &["attach", "idle"],
+        &["logs", "-n", "x", "idle"],
+        &["logs", "--since", "yesterday", "idle"],
+        &["inspect", "absent"],
+        &["ps", "-f", "status=dancing"],
+        &["ps", "-f", "status"],
+        &["tag", "ok", "A B"],
+        &["rmi", "ok"],
+        &["load", "-i", folder],
+        &["push", "-a", "absent"],
+        &["volume", "create", "a/b"],
+        &["volume", "rm", "absent"],
+        &["program", "inspect", "/absent.wasm"],
+        &["build", "/absent"],
+        &["build", "--platform", "linux/amd64", "-"],
+    ] {
+        let output = sprat.sprat_with(args, b"FROM scratch\n");
+        assert!(output.status != 0 && output.status != 2, "{args:?}: {output:?}");
+        assert!(output.stderr.starts_with("error: ") && output.stderr.contains("\n  fix: "), "{args:?}: {output:?}");
+    }
+}

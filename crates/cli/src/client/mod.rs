@@ -1,5 +1,6 @@
 //! The client: HTTP over the daemon's socket. Nothing else of this crate opens it.
 
+mod advice;
 mod attach;
 mod connect;
 mod host;
@@ -171,7 +172,9 @@ async fn refused(response: Response<Incoming>) -> CliError {
             .fix("compare versions with `sprat version`; `sprat daemon stop` ends an older one")
             .status(125);
     }
-    let mut error = CliError::new(message).fix(text("hint"));
+    let hint = text("hint");
+    let fix = if hint.is_empty() { advice::on(status, &message).to_owned() } else { hint };
+    let mut error = CliError::new(message).fix(fix);
     error.missing = status == StatusCode::NOT_FOUND;
     error
 }

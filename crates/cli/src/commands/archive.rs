@@ -82,7 +82,16 @@ async fn save_file(client: &Client, query: &str, path: &Path) -> Outcome {
 /// A file, or standard input (also as `-`), as something to send.
 fn input(path: Option<&Path>) -> Result<tokio::fs::File, CliError> {
     match path.filter(|p| *p != Path::new("-")) {
-        Some(path) => Ok(tokio::fs::File::from_std(fs_err::File::open(path)?.into_parts().0)),
+        Some(path) => {
+            let unread = |why: &dyn std::fmt::Display| {
+                CliError::new(format!("cannot read {}", path.display())).why(why).fix("name a tar file, or - for input")
+            };
+            let file = std::fs::File::open(path).map_err(|e| unread(&e))?;
+            if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                return Err(unread(&"it is a folder"));
+            }
+            Ok(tokio::fs::File::from_std(file))
+        }
         None if std::io::stdin().is_terminal() => {
             Err(CliError::new("a tar is not read from a terminal").fix("name a file, or redirect"))
         }

@@ -39,6 +39,11 @@ const HEAD: usize = 8;
 
 /// `sprat logs`
 pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
+    if args.tail != "all" && args.tail.parse::<i64>().is_err() {
+        return Err(CliError::new(format!("invalid --tail {:?}", args.tail))
+            .why("it is no number of lines")
+            .fix("write a number, or all"));
+    }
     let id = segment(&args.container);
     let details: Value = client.get(&format!("/containers/{id}/json")).await?;
     let raw = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or_default();

@@ -39,6 +39,11 @@ pub(crate) async fn run(client: &Client, command: ProgramCommand) -> Outcome {
 
 /// `sprat program inspect`
 async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outcome {
+    if program.starts_with(['/', '.']) || program.ends_with(".wasm") || program.ends_with(".wat") {
+        return Err(CliError::new(format!("cannot read {program}"))
+            .why("there is no .wasm or .wat file of this name")
+            .fix("name an image, or a .wasm or .wat file"));
+    }
     let description: Value = client.get(&format!("/sprat/programs/{}", segment(program))).await?;
     show(&description, format.as_deref(), program)
 }

@@ -139,7 +139,7 @@ async fn prune_volumes(client: &Client, filters: &[String]) -> Result<u64, CliEr
 pub(crate) async fn system(client: &Client, args: SystemPruneArgs) -> Outcome {
     let filters = &args.prune.filter;
     if args.volumes && filters.iter().any(|filter| filter.starts_with("until=")) {
-        return Err(CliError::new("ERROR: The \"until\" filter is not supported with \"--volumes\"")
+        return Err(CliError::new("the \"until\" filter is not supported with \"--volumes\"")
             .why("volumes have no time of their last use")
             .fix("prune volumes apart: sprat volume prune"));
     }

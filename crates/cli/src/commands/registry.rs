@@ -133,11 +133,10 @@ async fn transfer(client: &Client, query: Query, image: &str, quiet: bool) -> Re
 
 /// Errors of a transfer come without what to do.
 fn advise(error: CliError, registry: &str) -> CliError {
-    if !error.fix.is_empty() {
-        return error;
-    }
     let fix = if error.what.contains("refused access") {
         format!("log in: sprat login {registry}")
+    } else if !error.fix.is_empty() {
+        return error;
     } else if error.what.contains("not found") || error.what.contains("manifest unknown") {
         "check name and tag; a name without a registry is one of docker.io".to_owned()
     } else {

@@ -72,6 +72,12 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         host.insert("Memory".into(), json!(bytes("--memory", memory)?));
     }
     if let Some(cpus) = args.cpus {
+        if !cpus.is_finite() {
+            return Err(CliError::new(format!("invalid --cpus {cpus}"))
+                .why("it is no number")
+                .fix("write a number such as 0.5 or 2")
+                .status(125));
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a count of CPUs in billionths fits")]
         host.insert("NanoCpus".into(), json!((cpus * 1e9) as i64));
     }
