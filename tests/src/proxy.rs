@@ -63,7 +63,8 @@ impl Proxy {
         let (mut from, mut to) = (&server, client);
         while let Ok(n @ 1..) = from.read(&mut buffer) {
             let count = i64::try_from(n).expect("a buffer's length");
-            if self.left.fetch_sub(count, Ordering::SeqCst) < count || to.write_all(&buffer[..n]).is_err() {
+            let piece = buffer.get(..n).unwrap_or_default();
+            if self.left.fetch_sub(count, Ordering::SeqCst) < count || to.write_all(piece).is_err() {
                 break;
             }
             self.passed.fetch_add(n as u64, Ordering::SeqCst);

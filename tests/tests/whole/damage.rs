@@ -27,7 +27,9 @@ fn files(folder: &Path, part: &str) -> Vec<PathBuf> {
 fn damage(path: &Path) {
     let mut bytes = std::fs::read(path).expect("ours");
     let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 0x55;
+    }
     std::fs::write(path, bytes).expect("ours");
 }
 

@@ -14,9 +14,9 @@ use crate::{OK, WAIT, image};
 /// Process ids of the workers, as `info` names them.
 fn workers(sprat: &Installation) -> Vec<i32> {
     let info: Value = serde_json::from_str(sprat.sprat(&["info", "-f", "json"]).ok()).expect("JSON");
-    let pairs = info["DriverStatus"].as_array().expect("pairs").iter();
+    let pairs = info.get("DriverStatus").and_then(Value::as_array).expect("pairs").iter();
     let pid = |text: &str| text.strip_prefix("pid ")?.split(',').next()?.parse().ok();
-    pairs.filter_map(|pair| pid(pair[1].as_str()?)).collect()
+    pairs.filter_map(|pair| pid(pair.get(1)?.as_str()?)).collect()
 }
 
 /// Waits for so many deaths of containers.
@@ -117,10 +117,7 @@ fn dockers_older_api_versions_are_served_and_newer_ones_refused_with_the_newest(
     }
     let (status, answer) = api.send("GET", "/v1.99/containers/json", None);
     assert_eq!(status, 400);
-    assert!(
-        answer["message"].as_str().unwrap_or_default().contains("Maximum supported API version is 1.51"),
-        "{answer}"
-    );
+    assert!(answer.to_string().contains("Maximum supported API version is 1.51"), "{answer}");
     let Some(docker) = sprat_tests::program("docker") else { return };
     let mut command = std::process::Command::new(docker);
     command.args(["run", "--rm", "ok"]).env("DOCKER_HOST", sprat.host()).env("DOCKER_API_VERSION", "1.30");

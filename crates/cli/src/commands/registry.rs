@@ -13,13 +13,10 @@ use crate::render::progress::Transfers;
 
 /// `sprat pull`
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  sprat pull registry.example.com/team/app:1
-  sprat pull -a registry.example.com/team/app    all its tags")]
+#[command(after_help = "Example: sprat pull registry.example.com/team/app:1")]
 pub(crate) struct PullArgs {
-    /// All tags of the repository
-    #[arg(short, long)]
+    /// Docker's flag for all tags, which the daemon does not offer
+    #[arg(short, long, hide = true)]
     pub all_tags: bool,
     /// Only the name at the end
     #[arg(short, long)]
@@ -46,16 +43,15 @@ pub(crate) struct PushArgs {
 
 /// `sprat pull`
 pub(crate) async fn pull(client: &Client, args: PullArgs) -> Outcome {
-    let tag = split(&args.image).1;
     if args.all_tags {
-        refuse_tag(tag)?;
-        receive(client, &args.image, None, args.platform.as_deref(), args.quiet).await?;
-    } else {
-        if tag.is_none() && !args.quiet {
-            outln!("Using default tag: latest");
-        }
-        fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
+        return Err(CliError::new("--all-tags is not offered for pulls")
+            .why("the daemon pulls one tag at a time")
+            .fix("name each tag: sprat pull NAME:TAG"));
     }
+    if split(&args.image).1.is_none() && !args.quiet {
+        outln!("Using default tag: latest");
+    }
+    fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
     outln!("{}", args.image);
     Ok(0)
 }
@@ -72,18 +68,10 @@ fn refuse_tag(tag: Option<&str>) -> Result<(), CliError> {
 /// Pulls one image with progress on standard error.
 pub(super) async fn fetch(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Result<(), CliError> {
     let (name, tag) = split(image);
-    receive(client, name, Some(tag.unwrap_or("latest")), platform, quiet).await
-}
-
-/// Pulls a tag, or all of them.
-async fn receive(
-    client: &Client,
-    name: &str,
-    tag: Option<&str>,
-    platform: Option<&str>,
-    quiet: bool,
-) -> Result<(), CliError> {
-    let query = Query::new("/images/create").add("fromImage", name).option("tag", tag).option("platform", platform);
+    let query = Query::new("/images/create")
+        .add("fromImage", name)
+        .add("tag", tag.unwrap_or("latest"))
+        .option("platform", platform);
     transfer(client, query, name, quiet).await
 }
 
