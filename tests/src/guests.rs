@@ -9,8 +9,8 @@ pub fn example(name: &str) -> PathBuf {
     here.parent().map(|root| root.join("examples").join(name)).unwrap_or_default()
 }
 
-/// A command in the text format of WASI 0.1 whose `_start` has this body. In scope: `$exit`, `$write`, `$read`, and a
-/// memory with `ok\n` at 64 and an iovec for it at 0.
+/// A command in the text format of WASI 0.1 whose `_start` has this body. In scope: `$exit`, `$write`, `$read`, `$open`,
+/// `$close`, and a memory with `ok\n` at 64 and an iovec for it at 0.
 #[must_use]
 pub fn wat(body: &str) -> String {
     format!(
@@ -18,10 +18,32 @@ pub fn wat(body: &str) -> String {
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "\40\00\00\00\03\00\00\00")
   (data (i32.const 64) "ok\0a")
   (func $recurse (param i32) (result i32) (i32.add (i32.const 1) (call $recurse (local.get 0))))
   (func (export "_start") {body}))"#
     )
+}
+
+/// The expression that opens a path of the root folder, whose text must lie at 1024, for reading, and gives an errno. The
+/// descriptor lies at 40 then.
+#[must_use]
+pub fn open(path: &str) -> String {
+    // Descriptor 3 is the root folder; links are followed; the right is that of reading (1 << 1).
+    format!(
+        "(call $open (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const {}) (i32.const 0) \
+         (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 40))",
+        path.len()
+    )
+}
+
+/// The statements that write a path's text to 1024.
+#[must_use]
+pub fn path_at_1024(path: &str) -> String {
+    let byte = |(index, byte): (usize, u8)| format!("(i32.store8 (i32.const {}) (i32.const {byte}))", 1024 + index);
+    path.bytes().enumerate().map(byte).collect::<Vec<_>>().join(" ")
 }

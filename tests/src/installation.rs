@@ -12,6 +12,10 @@ use crate::output::{Output, run};
 pub struct Installation {
     folder: tempfile::TempDir,
     daemon: Option<Child>,
+    /// Further arguments of the daemon.
+    args: Vec<String>,
+    /// What the daemon runs under: a command that ends in its own.
+    under: Vec<String>,
 }
 
 impl Default for Installation {
@@ -27,9 +31,107 @@ impl Installation {
     /// The daemon does not come up.
     #[must_use]
     pub fn start() -> Self {
-        let mut installation = Self { folder: tempfile::tempdir().expect("a temporary folder"), daemon: None };
+        Self::start_with(&[])
+    }
+
+    /// The same, with further arguments of the daemon.
+    ///
+    /// # Panics
+    /// The daemon does not come up.
+    #[must_use]
+    pub fn start_with(args: &[&str]) -> Self {
+        let mut installation = Self::without_daemon(args);
         installation.start_daemon();
         installation
+    }
+
+    /// An installation whose daemon is still to be started.
+    ///
+    /// # Panics
+    /// There is no place for a folder.
+    #[must_use]
+    pub fn without_daemon(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { folder, daemon: None, args, under: Vec::new() }
+    }
+
+    /// Gives the daemon a mount namespace of its own where its state folder is a tmpfs with these options. False, and a
+    /// printed reason, where the test may not do that.
+    ///
+    /// # Panics
+    /// The folder can't be made.
+    #[must_use]
+    pub fn on_tmpfs(&mut self, options: &str) -> bool {
+        let root = self.root();
+        std::fs::create_dir_all(&root).expect("the folder is ours");
+        let script = format!("mount -t tmpfs -o {options} tmpfs {} && exec \"$@\"", root.display());
+        let under = ["unshare", "--mount", "--propagation", "private", "sh", "-c", &script, "sh"];
+        let works = Command::new("unshare")
+            .args(&under[1..])
+            .arg("true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        if works {
+            self.under = under.map(str::to_owned).to_vec();
+        } else {
+            eprintln!("skipped: mounting a tmpfs in a mount namespace needs root");
+        }
+        works
+    }
+
+    /// The daemon's view of a path below its state folder.
+    ///
+    /// # Panics
+    /// None runs.
+    #[must_use]
+    pub fn state(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}/{name}", self.daemon_pid(), self.root().display()))
+    }
+
+    fn daemon_command(&self) -> Command {
+        let mut command = self.sprat_command(&["daemon", "--listen", ""]);
+        command.args(&self.args);
+        if let Some((program, rest)) = self.under.split_first() {
+            let mut outer = Command::new(program);
+            outer.args(rest).arg(command.get_program()).args(command.get_args());
+            for (key, value) in command.get_envs() {
+                match value {
+                    Some(value) => outer.env(key, value),
+                    None => outer.env_remove(key),
+                };
+            }
+            return outer;
+        }
+        command
+    }
+
+    /// Starts a daemon that must refuse to serve, and gives what it says.
+    ///
+    /// # Panics
+    /// It serves.
+    #[must_use]
+    #[track_caller]
+    pub fn refused_daemon(&self) -> Output {
+        let mut child = self
+            .daemon_command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the daemon");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its output");
+        if line.trim() == "ready" {
+            child.kill().expect("it is ours");
+            child.wait().expect("it is ours");
+            panic!("the daemon serves, and should have refused to");
+        }
+        let output = child.wait_with_output().expect("it is ours");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Output { status: output.status.code().unwrap_or(-1), stdout: line, stderr }
     }
 
     /// Starts the daemon (again) and waits until it serves.
@@ -38,13 +140,8 @@ impl Installation {
     /// It does not come up.
     pub fn start_daemon(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).expect("a log");
-        let mut child = self
-            .sprat_command(&["daemon", "--listen", ""])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the daemon");
+        let mut child =
+            self.daemon_command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("the daemon");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its output");
         assert_eq!(line.trim(), "ready", "the daemon's log: {}", self.log());
@@ -58,6 +155,17 @@ impl Installation {
     pub fn kill_daemon(&mut self) {
         let mut daemon = self.daemon.take().expect("a daemon runs");
         daemon.kill().expect("it is ours");
+        daemon.wait().expect("it is ours");
+    }
+
+    /// Ends the daemon in order; its containers end with it.
+    ///
+    /// # Panics
+    /// None runs, or it does not end.
+    #[track_caller]
+    pub fn stop_daemon(&mut self) {
+        self.sprat(&["daemon", "stop"]).ok();
+        let mut daemon = self.daemon.take().expect("a daemon runs");
         daemon.wait().expect("it is ours");
     }
 
@@ -143,7 +251,8 @@ impl Drop for Installation {
         if std::thread::panicking() {
             eprintln!("the daemon's log:\n{}", self.log());
         }
-        if self.daemon.is_none() {
+        if self.daemon.is_none() && self.root().join("state.db").exists() && !std::thread::panicking() {
+            // Its workers may still run.
             self.start_daemon();
         }
         let stopped = self.sprat(&["daemon", "stop"]);

@@ -4,15 +4,21 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+mod authority;
 mod client;
 mod guests;
 mod installation;
 mod output;
+mod proxy;
+mod registry;
 
+pub use authority::Authority;
 pub use client::Api;
-pub use guests::{example, wat};
+pub use guests::{example, open, path_at_1024, wat};
 pub use installation::Installation;
 pub use output::{Output, run};
+pub use proxy::Proxy;
+pub use registry::{Door, Registry};
 
 /// The path of a program that a test needs, or a printed reason to skip it.
 #[must_use]

@@ -3,46 +3,71 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::target;
 
 /// Programs that tests drive, and Debian's package of each.
-const PROGRAMS: [(&str, &str); 3] =
-    [("docker", "docker.io"), ("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("docker", "docker.io"), ("docker-registry", "docker-registry"), ("openssl", "openssl"), ("skopeo", "skopeo")];
 
 /// WASI targets of the guests.
 const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
 /// What was found or installed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tools {
     /// Python with the compilers of the C and C++ examples.
-    pub python: PathBuf,
+    pub python: Option<PathBuf>,
+    /// What could not be had, and why; the tests that need it skip.
+    pub missing: Vec<String>,
 }
 
-/// Sets everything up; a program that can't be installed is named, and the tests that need it say so.
+/// Sets up what can be. Only the Rust targets are needed by all tests; whatever else is missing is named.
 pub(crate) fn run_quietly() -> Result<Tools> {
     targets()?;
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !installed(program)).collect();
-    if !missing.is_empty() {
-        let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
-        if let Err(error) = packages_install(&packages) {
-            eprintln!("xtask: cannot install {} ({error:#}); tests that need them are skipped", packages.join(", "));
-        }
+    let mut tools = Tools::default();
+    let mut packages: Vec<_> =
+        PROGRAMS.iter().filter(|(program, _)| !installed(program)).map(|(_, package)| *package).collect();
+    if !has_venv() {
+        packages.extend(["python3", "python3-venv"]);
     }
-    Ok(Tools { python: python()? })
+    let refusal = match packages.as_slice() {
+        [] => None,
+        packages => packages_install(packages).err(),
+    };
+    for (program, package) in PROGRAMS.iter().filter(|(program, _)| !installed(program)) {
+        let why = refusal.as_ref().map_or_else(|| "its package has no such program".to_owned(), |e| format!("{e:#}"));
+        tools.missing.push(format!("{program} (Debian's {package}): {why}"));
+    }
+    match python() {
+        Ok(python) => tools.python = Some(python),
+        Err(error) => tools.missing.push(format!("python3 with PyPI's ziglang, for the C and C++ examples: {error:#}")),
+    }
+    Ok(tools)
 }
 
-/// `cargo xtask setup`
-pub(crate) fn run() -> Result<Tools> {
-    let tools = run_quietly()?;
-    for (program, package) in PROGRAMS {
-        let state = if installed(program) { "found" } else { "missing" };
-        eprintln!("{program} (Debian's {package}): {state}");
+/// Says what is missing, and so what was not tested.
+pub(crate) fn tell_missing(tools: &Tools) {
+    for missing in &tools.missing {
+        eprintln!("xtask: MISSING, the tests that need it are skipped: {missing}");
     }
-    eprintln!("python with ziglang: {}", tools.python.display());
-    Ok(tools)
+}
+
+/// `cargo xtask setup`; `all` makes a failure of anything that is missing.
+pub(crate) fn run(all: bool) -> Result<()> {
+    let tools = run_quietly()?;
+    for (program, package) in PROGRAMS.iter().filter(|(program, _)| installed(program)) {
+        eprintln!("{program} (Debian's {package}): found");
+    }
+    if let Some(python) = &tools.python {
+        eprintln!("python with ziglang: {}", python.display());
+    }
+    tell_missing(&tools);
+    if all && !tools.missing.is_empty() {
+        bail!("{} of the tests' tools are missing, and --all asks for all of them", tools.missing.len());
+    }
+    Ok(())
 }
 
 fn installed(program: &str) -> bool {
@@ -70,21 +95,26 @@ fn targets() -> Result<()> {
     crate::run(Command::new("rustup").args(["target", "add"]).args(missing))
 }
 
+/// Python can make environments of its own (Debian has that in a package apart).
+fn has_venv() -> bool {
+    has_modules(Path::new("python3"), "venv, ensurepip")
+}
+
+fn has_modules(python: &Path, modules: &str) -> bool {
+    let check = Command::new(python).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
+    check.is_ok_and(|status| status.success())
+}
+
 /// A Python that has the `ziglang` package: the caller's own, or one below `target/`.
 fn python() -> Result<PathBuf> {
-    let has_zig = |python: &Path| {
-        let check = Command::new(python).args(["-c", "import ziglang"]).stderr(Stdio::null()).status();
-        check.is_ok_and(|status| status.success())
-    };
     let own = PathBuf::from("python3");
-    if has_zig(&own) {
+    if has_modules(&own, "ziglang") {
         return Ok(own);
     }
     let folder = target().join("venv");
     let python = folder.join("bin/python");
-    if !has_zig(&python) {
-        crate::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            .context("python3 with venv is needed for the C examples")?;
+    if !has_modules(&python, "ziglang") {
+        crate::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         crate::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "ziglang"]))?;
     }
     Ok(python)

@@ -28,7 +28,13 @@ fn tests(filter: &[&str]) -> Result<()> {
     } else {
         command.args(["test", "--workspace"]).args(filter);
     }
-    crate::run(command.env("PYTHON", &tools.python))
+    if let Some(python) = &tools.python {
+        command.env("PYTHON", python);
+    }
+    let tested = crate::run(&mut command);
+    // Runners hide what passing tests print, so skipped ones are told here.
+    setup::tell_missing(&tools);
+    tested
 }
 
 fn cargo(args: &[&str]) -> Command {

@@ -35,6 +35,18 @@ const NEVER: [(&str, &[&str]); 6] = [
 /// Lines of the longest file allowed.
 const LONGEST: usize = 800;
 
+/// What loads compiled code that has no seal: `Sandbox::insert` and the `Code` that it takes. Split, so that this file does not
+/// find itself. Where `Code` is only matched on (`=>`), it came from somewhere else.
+const UNSEALED: [&str; 4] = [
+    concat!("sandbox", ".insert("),
+    concat!("Sandbox", "::insert("),
+    concat!("Code", "::Module("),
+    concat!("Code", "::Component("),
+];
+
+/// The room that checks seals.
+const SEALS: &str = "crates/program/src";
+
 /// Checks all rules and names every breach.
 pub(crate) fn run() -> Result<()> {
     let mut breaches = Vec::new();
@@ -80,10 +92,14 @@ fn file(path: &Path, breaches: &mut Vec<String>) -> Result<()> {
     if lines > LONGEST {
         breach(format!("{lines} lines, more than {LONGEST}: has it more than one reason to change?"));
     }
-    if !text.starts_with("//!")
-        && !path.components().any(|c| ["tests", "tests.rs", "benches"].iter().any(|n| c.as_os_str() == *n))
-    {
+    let tests = path.components().any(|c| ["tests", "tests.rs", "benches"].iter().any(|n| c.as_os_str() == *n));
+    if !text.starts_with("//!") && !tests {
         breach("no module documentation".into());
+    }
+    if !tests && !path.starts_with(SEALS) {
+        for line in unsealed(&text) {
+            breach(format!("line {line} loads compiled code without its seal, which only tests and benchmarks may"));
+        }
     }
     // Split, so that this file does not find itself.
     for word in [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("to", "do!("), concat!("unim", "plemented!(")] {
@@ -98,6 +114,16 @@ fn file(path: &Path, breaches: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// Lines outside of tests that load compiled code without its seal.
+fn unsealed(text: &str) -> impl Iterator<Item = usize> {
+    let outside = text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    let breaks = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        UNSEALED.iter().filter_map(|word| code.split_once(word)).any(|(_, rest)| !rest.contains("=>"))
+    };
+    outside.filter(move |(_, line)| breaks(line)).map(|(number, _)| number + 1)
+}
+
 /// Rust files under version control or about to be.
 fn sources() -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
@@ -107,4 +133,20 @@ fn sources() -> Result<Vec<PathBuf>> {
         .context("cannot run git")?;
     let text = String::from_utf8(output.stdout)?;
     Ok(text.lines().map(PathBuf::from).filter(|path| root().join(path).is_file()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loading_code_without_its_seal_is_found_and_matching_on_it_is_not() {
+        let loads = ["sandbox", ".insert(&spec, code)"].concat();
+        let makes = ["let code = Code", "::Module(module);"].concat();
+        let matches = ["Code", "::Module(module) => prepare(module),"].concat();
+        let text = format!(
+            "fn a() {{\n{loads}\n{matches}\n// {loads}\n{makes}\n}}\n#[cfg(test)]\nmod tests {{\n{loads}\n}}\n"
+        );
+        assert_eq!(unsealed(&text).collect::<Vec<_>>(), [2, 5]);
+    }
 }

@@ -13,12 +13,14 @@ pub(crate) struct CliError {
     pub fix: String,
     /// Exit status of the process.
     pub status: u8,
+    /// The daemon knows nothing of that name.
+    pub missing: bool,
 }
 
 impl CliError {
     /// An error with status 1.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), why: String::new(), fix: String::new(), status: 1 }
+        Self { what: what.into(), why: String::new(), fix: String::new(), status: 1, missing: false }
     }
 
     /// Adds why it happened.

@@ -6,10 +6,12 @@ mod output;
 mod args;
 mod client;
 mod commands;
-mod config;
 mod credentials;
+mod detach;
 mod error;
 mod man;
+mod name;
+mod pairs;
 mod quantity;
 mod query;
 mod render;
@@ -33,7 +35,7 @@ fn main() {
 
 fn run(cli: args::Cli) -> Outcome {
     let settings = settings::Settings::resolve(&cli)?;
-    if let args::Command::Daemon(args) = &cli.command
+    if let commands::Command::Daemon(args) = &cli.command
         && args.command.is_none()
     {
         return roles::daemon(&settings, args);

@@ -2,7 +2,7 @@
 
 use sprat_daemon::DaemonConfig;
 
-use crate::args::DaemonArgs;
+use crate::commands::daemon::DaemonArgs;
 use crate::error::{CliError, Outcome};
 use crate::quantity::bytes;
 use crate::settings::{READY, Settings};
@@ -75,7 +75,11 @@ pub(crate) fn daemon(settings: &Settings, args: &DaemonArgs) -> Outcome {
         registry_certificates: args.registry_certificate.clone(),
         on_ready: Some(say_ready),
     };
-    sprat_daemon::run(config).map(|()| 0).map_err(|e| chain("the daemon cannot serve", &e).status(125))
+    sprat_daemon::run(config).map(|()| 0).map_err(|e| {
+        chain("the daemon cannot serve", &e)
+            .fix("correct what is named there; --root and --host choose other places")
+            .status(125)
+    })
 }
 
 /// Tells whoever started us that requests are answered from now on.

@@ -49,8 +49,8 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         return Err(DaemonError::NoHost);
     }
     let signals = Signals::new()?;
-    make_private(&config.root, "make the state folder")?;
-    make_private(&config.run, "make the run folder")?;
+    make_private(&config.root, "state")?;
+    make_private(&config.run, "run")?;
     let mut bound = Vec::new();
     for host in &config.hosts {
         bound.push(listen::bind(host).await?);
@@ -143,6 +143,7 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn make_private(folder: &Path, action: &str) -> Result<(), DaemonError> {
+fn make_private(folder: &Path, kind: &str) -> Result<(), DaemonError> {
+    let action = format!("make the {kind} folder {}", folder.display());
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(DaemonError::io(action))
 }

@@ -33,8 +33,7 @@ impl Core {
     /// What the program of an image is.
     pub(crate) async fn describe(&self, image: &str, path: Option<&str>) -> Result<crate::Description, EngineError> {
         let facts = self.facts(image)?;
-        let found = locate::prepare_any(&facts, &self.cache, &entry_point(&facts, path)?).await?;
-        Ok((*found.description).clone())
+        locate::survey(&facts, &entry_point(&facts, path)?).await
     }
 
     /// Compiles the program of an image ahead of its first start. That it has none is no failure of what brought it.

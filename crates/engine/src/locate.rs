@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use sprat_image::{NodeKind, Tree};
-use sprat_program::{Artifact, Cache, Kind, ProgramError};
+use sprat_program::{Artifact, Cache, Description, Kind, ProgramError};
 
 use crate::facts::ImageFacts;
 use crate::record::ProgramRef;
@@ -29,16 +29,20 @@ pub(crate) struct Wanted {
     pub(crate) shared: bool,
 }
 
-/// As [`prepare`], for looking at a program that need not be a command.
+/// Tells what the program is, whether or not it can be run. Nothing is compiled.
 ///
 /// # Errors
-/// There is none, or it can't be used.
-pub(crate) async fn prepare_any(
-    facts: &Arc<ImageFacts>,
-    cache: &Cache,
-    wanted: &Wanted,
-) -> Result<Artifact, EngineError> {
-    Ok(compile(facts, cache, wanted).await?.1)
+/// There is none, or it can't be read as wasm.
+pub(crate) async fn survey(facts: &Arc<ImageFacts>, wanted: &Wanted) -> Result<Description, EngineError> {
+    let (facts, wanted) = (Arc::clone(facts), wanted.clone());
+    let task = tokio::task::spawn_blocking(move || {
+        let found = find(&facts, &wanted)?;
+        let refused = |source| EngineError::Program { path: found.path.clone(), source };
+        let text = sprat_program::is_text(&found.bytes);
+        let bytes = if text { sprat_program::to_binary(&found.bytes).map_err(refused)? } else { found.bytes };
+        sprat_program::survey(&bytes).map_err(|source| EngineError::Program { path: found.path, source })
+    });
+    task.await.map_err(|error| EngineError::Worker(format!("reading the program failed: {error}")))?
 }
 
 /// Finds, checks and compiles the program. What was found in an image before is not read again.

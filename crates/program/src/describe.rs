@@ -94,6 +94,14 @@ pub struct Import {
     pub name: String,
     /// What it is: `func`, `memory`, `table`, `global`, `tag`, `instance`, `component` …
     pub kind: String,
+    /// Sprat has it. Programs with other imports can be looked at, but not run.
+    #[serde(default = "offered")]
+    pub offered: bool,
+}
+
+/// Descriptions written before there was this field are of programs that were accepted.
+const fn offered() -> bool {
+    true
 }
 
 /// One entry of a producers section.
@@ -107,15 +115,31 @@ pub struct Producer {
     pub version: String,
 }
 
-/// Tells what `bytes` are. Accepts binaries only; text is turned into a binary by [`crate::to_binary`].
+/// Tells what `bytes` are, and refuses what can't be run. Accepts binaries only; text is turned into a binary by
+/// [`crate::to_binary`].
+///
+/// # Errors
+/// Those of [`survey`], and imports that are not offered.
+pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
+    let description = survey(bytes)?;
+    if description.imports.iter().any(|import| !import.offered && import.module == interfaces::UNSTABLE) {
+        return Err(ProgramError::Unsupported(
+            "WASI 0.0 (imports from wasi_unstable), which is too old: build it for wasm32-wasip1 or wasm32-wasip2"
+                .to_owned(),
+        ));
+    }
+    refuse_missing(&description)?;
+    Ok(description)
+}
+
+/// Tells what `bytes` are, for looking at them: imports that nobody offers are marked, not refused.
 ///
 /// Pure, and total: no bytes make it panic. Every function body is validated, so what passes here fails in the compiler
 /// only at the compiler's own limits.
 ///
 /// # Errors
-/// Not wasm, truncated, malformed, larger than [`MAX_SIZE`], in need of a feature or an import that is not offered, or
-/// precompiled.
-pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
+/// Not wasm, truncated, malformed, larger than [`MAX_SIZE`], in need of a feature that is not offered, or precompiled.
+pub fn survey(bytes: &[u8]) -> Result<Description, ProgramError> {
     check_size(bytes)?;
     if !bytes.starts_with(WASM_MAGIC) {
         return Err(if foreign::is_precompiled(bytes) {
@@ -125,7 +149,8 @@ pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
         });
     }
     let (facts, concurrent) = facts(bytes)?;
-    let (kind, wasi) = if facts.component { classify_component(&facts)? } else { classify_core(&facts)? };
+    let (kind, wasi) = if facts.component { classify_component(&facts)? } else { classify_core(&facts) };
+    let component = facts.component;
     Ok(Description {
         sha256: sha256(bytes),
         size: bytes.len() as u64,
@@ -133,7 +158,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, ProgramError> {
         kind,
         // Asynchronous functions came with 0.3 and need its engine, whatever else the component speaks.
         wasi: if concurrent { Wasi::P3 } else { wasi },
-        imports: facts.imports.into_iter().map(import).collect(),
+        imports: facts.imports.into_iter().map(|named| import(named, component)).collect(),
         exports: facts.exports.into_iter().map(|export| export.name).collect(),
         producers: facts.producers,
         code_size: facts.code_size,
@@ -154,8 +179,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-fn import(named: Named) -> Import {
-    Import { module: named.module, name: named.name, kind: named.kind.to_owned() }
+fn import(named: Named, component: bool) -> Import {
+    let offered = if component {
+        named.inert || interfaces::offers_interface(&named.module)
+    } else {
+        named.kind == "func" && interfaces::offers_function(&named.module, &named.name)
+    };
+    Import { module: named.module, name: named.name, kind: named.kind.to_owned(), offered }
 }
 
 /// The facts, and whether they need an engine with concurrency support.
@@ -208,30 +238,14 @@ fn reason(bytes: &[u8], error: &wasmparser::Error) -> String {
     message.to_owned()
 }
 
-fn classify_core(facts: &Facts) -> Result<(Kind, Wasi), ProgramError> {
-    if facts.imports.iter().any(|import| import.module == interfaces::UNSTABLE) {
-        return Err(ProgramError::Unsupported(
-            "WASI 0.0 (imports from wasi_unstable), which is too old: build it for wasm32-wasip1 or wasm32-wasip2"
-                .to_owned(),
-        ));
-    }
-    let offered = |import: &Named| import.kind == "func" && interfaces::offers_function(&import.module, &import.name);
-    refuse_missing(facts.imports.iter().filter(|import| !offered(import)).map(|import| match import.kind {
-        "func" => format!("{}.{}", import.module, import.name),
-        kind => format!("{}.{} ({kind})", import.module, import.name),
-    }))?;
+fn classify_core(facts: &Facts) -> (Kind, Wasi) {
     let starts = facts.exports.iter().any(|export| export.name == "_start" && export.kind == "func");
     let kind = if starts { Kind::Command } else { Kind::Functions };
-    // All imports are of WASI 0.1 by now.
-    Ok((kind, if facts.imports.is_empty() { Wasi::None } else { Wasi::P1 }))
+    let speaks = facts.imports.iter().any(|import| import.module == interfaces::PREVIEW1);
+    (kind, if speaks { Wasi::P1 } else { Wasi::None })
 }
 
 fn classify_component(facts: &Facts) -> Result<(Kind, Wasi), ProgramError> {
-    let missing = facts.imports.iter().filter(|import| !import.inert && !interfaces::offers_interface(&import.module));
-    refuse_missing(missing.map(|import| match import.kind {
-        "instance" => import.module.clone(),
-        kind => format!("{} ({kind})", import.module),
-    }))?;
     let mut kind = Kind::Functions;
     let mut wasi = Wasi::None;
     for name in facts.imports.iter().map(|it| &it.module).chain(facts.exports.iter().map(|it| &it.name)) {
@@ -276,8 +290,15 @@ fn wasi_of(name: &str) -> Wasi {
     }
 }
 
-fn refuse_missing(missing: impl Iterator<Item = String>) -> Result<(), ProgramError> {
-    let mut missing: Vec<String> = missing.collect();
+fn refuse_missing(description: &Description) -> Result<(), ProgramError> {
+    let core = description.encoding == Encoding::Core;
+    let shown = |import: &Import| match (core, import.kind.as_str()) {
+        (true, "func") => format!("{}.{}", import.module, import.name),
+        (true, kind) => format!("{}.{} ({kind})", import.module, import.name),
+        (false, "instance") => import.module.clone(),
+        (false, kind) => format!("{} ({kind})", import.module),
+    };
+    let mut missing: Vec<String> = description.imports.iter().filter(|it| !it.offered).map(shown).collect();
     let more = missing.len().saturating_sub(MAX_MISSING_NAMED);
     if more > 0 {
         missing.truncate(MAX_MISSING_NAMED);

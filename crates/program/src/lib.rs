@@ -27,7 +27,7 @@ mod wire;
 pub use cache::{Artifact, Cache, CompileProgress};
 pub use compile::compile_child;
 pub use compiler::CompilerCommand;
-pub use describe::{Description, Encoding, Import, Kind, MAX_SIZE, Producer, Wasi, describe};
+pub use describe::{Description, Encoding, Import, Kind, MAX_SIZE, Producer, Wasi, describe, survey};
 pub use engine::{EngineOptions, Variant, engine};
 pub use error::ProgramError;
 pub use interfaces::{PREVIEW1, PREVIEW1_FUNCTIONS, offers_function, offers_interface};

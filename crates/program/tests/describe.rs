@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use sprat_program::{
-    Encoding, EngineOptions, Kind, MAX_SIZE, ProgramError, Variant, Wasi, describe, engine, is_text, to_binary,
+    Encoding, EngineOptions, Kind, MAX_SIZE, ProgramError, Variant, Wasi, describe, engine, is_text, survey, to_binary,
 };
 
 fn wat(text: &str) -> Vec<u8> {
@@ -51,6 +51,23 @@ const RUN: &str = r#"
     (func $run (result (result)) (canon lift (core func $i "run")))
     (instance $entry (export "run" (func $run)))
 "#;
+
+#[test]
+fn a_program_with_missing_imports_can_be_looked_at_and_not_run() {
+    let bytes = wat(r#"(module
+        (import "env" "launch" (func))
+        (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+        (func (export "_start")))"#);
+    let found = survey(&bytes).unwrap();
+    let marks: Vec<_> = found.imports.iter().map(|import| (import.name.as_str(), import.offered)).collect();
+    assert_eq!(marks, [("launch", false), ("proc_exit", true)]);
+    assert_eq!((found.kind, found.wasi), (Kind::Command, Wasi::P1));
+    assert!(matches!(describe(&bytes), Err(ProgramError::MissingImports(names)) if names == ["env.launch"]));
+    // What an earlier version wrote has no mark.
+    let mut old = serde_json::to_value(&found.imports[1]).unwrap();
+    old.as_object_mut().unwrap().remove("offered");
+    assert!(serde_json::from_value::<sprat_program::Import>(old).unwrap().offered);
+}
 
 #[test]
 fn a_module_that_starts_is_a_command_of_wasi_0_1() {

@@ -45,6 +45,37 @@ fn recursion_without_end_is_a_trap_with_a_backtrace() {
 }
 
 #[test]
+fn files_opened_without_end_end_at_their_limit_with_emfile() {
+    let sprat = Installation::start();
+    let body = format!(
+        "{} (loop $more (br_if $more (i32.eqz {}))) (call $exit {})",
+        sprat_tests::path_at_1024("hoard.wasm"),
+        sprat_tests::open("hoard.wasm"),
+        sprat_tests::open("hoard.wasm"),
+    );
+    image(&sprat, "hoard", &body);
+    // WASI's EMFILE is 33.
+    assert_eq!(sprat.sprat(&["run", "--rm", "--ulimit", "nofile=64", "hoard"]).status, 33);
+    assert_eq!(sprat.sprat(&["run", "--rm", "hoard"]).status, 33);
+    assert_up(&sprat);
+}
+
+#[test]
+fn a_guest_that_closes_its_streams_gets_ebadf_and_ends_as_it_says() {
+    let sprat = Installation::start();
+    let body = "(drop (call $close (i32.const 0))) (drop (call $close (i32.const 1))) (drop (call $close (i32.const 2))) \
+                (call $exit (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))";
+    image(&sprat, "shut", body);
+    // WASI's EBADF is 8.
+    for flags in [&["--rm"][..], &["--rm", "-i"], &["--rm", "-t"]] {
+        let args: Vec<_> = ["run"].iter().chain(flags).chain(&["shut"]).copied().collect();
+        let output = sprat.sprat_with(&args, b"unread");
+        assert_eq!((output.status, output.stdout.as_str()), (8, ""), "{flags:?}: {output:?}");
+    }
+    assert_up(&sprat);
+}
+
+#[test]
 fn a_flooded_log_is_rotated_within_its_limit() {
     let sprat = Installation::start();
     // 65,536 lines of 3 bytes; as json-file lines several megabytes.

@@ -2,11 +2,16 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
+mod cli;
 mod daemon_kills;
+mod damage;
+mod disk;
 mod docker_cli;
 mod examples;
+mod failures;
 mod hostile;
 mod life_cycle;
+mod mounts;
 mod registry;
 mod sources;
 

@@ -6,9 +6,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::{Client, empty};
 use crate::error::CliError;
+use crate::query::Query;
 
 /// Bytes of the head before each piece of output (Docker Engine API, "Stream format").
 const HEAD: usize = 8;
+
+/// Which streams are attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// Our input goes to the container.
+    pub stdin: bool,
+    /// Its standard output comes here.
+    pub stdout: bool,
+    /// Its standard error comes here.
+    pub stderr: bool,
+}
 
 type Connection = TokioIo<hyper::upgrade::Upgraded>;
 
@@ -23,14 +35,24 @@ pub(crate) struct Streams {
 
 impl Client {
     /// Attaches to a container. `raw`: it has a terminal, so its output is not framed.
-    pub(crate) async fn attach(&self, id: &str, stdin: bool, raw: bool) -> Result<Streams, CliError> {
-        let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1&stdin={}", u8::from(stdin));
+    pub(crate) async fn attach(&self, id: &str, attached: Attached, raw: bool) -> Result<Streams, CliError> {
+        let path = Query::new(format!("/containers/{id}/attach"))
+            .add("stream", "1")
+            .flag("stdin", attached.stdin)
+            .flag("stdout", attached.stdout)
+            .flag("stderr", attached.stderr)
+            .path();
         let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Length", "0")];
         let response = self.send(Method::POST, &path, &headers, empty()).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(CliError::new("the daemon does not attach").why(format!("it answered {}", response.status())));
+            return Err(CliError::new("the daemon does not attach")
+                .why(format!("it answered {}", response.status()))
+                .fix("check `sprat version`: is the daemon older, or is there a proxy before it?")
+                .status(125));
         }
-        let upgraded = hyper::upgrade::on(response).await.map_err(|e| CliError::new("cannot attach").why(e))?;
+        let upgraded = hyper::upgrade::on(response).await.map_err(|e| {
+            CliError::new("the attachment broke").why(e).fix("look at the daemon's log, then try again").status(125)
+        })?;
         let (from, to) = tokio::io::split(TokioIo::new(upgraded));
         Ok(Streams { from, to, raw })
     }

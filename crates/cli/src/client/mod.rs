@@ -1,5 +1,6 @@
 //! The client: HTTP over the daemon's socket. Nothing else of this crate opens it.
 
+mod advice;
 mod attach;
 mod connect;
 mod host;
@@ -13,7 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use attach::{Copied, Streams};
+pub(crate) use attach::{Attached, Copied, Streams};
 pub(crate) use host::Host;
 
 use crate::error::CliError;
@@ -165,9 +166,15 @@ async fn refused(response: Response<Incoming>) -> CliError {
     if message.is_empty() {
         message = format!("the daemon answered {status}");
     }
-    let mut error = CliError::new(message).fix(text("hint"));
-    if status == StatusCode::NOT_FOUND {
-        error.status = 1;
+    if status == StatusCode::NOT_FOUND && message == "page not found" {
+        return CliError::new("the daemon does not know this request")
+            .why("it is older than this command line, or no Sprat")
+            .fix("compare versions with `sprat version`; `sprat daemon stop` ends an older one")
+            .status(125);
     }
+    let hint = text("hint");
+    let fix = if hint.is_empty() { advice::on(status, &message).to_owned() } else { hint };
+    let mut error = CliError::new(message).fix(fix);
+    error.missing = status == StatusCode::NOT_FOUND;
     error
 }

@@ -1,29 +1,52 @@
 //! `sprat attach`, and the attached part of `run` and `start`.
 
+use clap::Args;
 use hyper::Response;
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::AttachArgs;
-use crate::client::{Client, Copied, Streams};
+use crate::client::{Attached, Client, Copied, Streams};
+use crate::detach::{self, DetachKeys};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
 use crate::terminal::RawMode;
 
-/// Docker's default detach keys: Ctrl-P, Ctrl-Q.
-const DETACH: [u8; 2] = [0x10, 0x11];
+/// `sprat attach`
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    /// Don't attach standard input
+    #[arg(long)]
+    pub no_stdin: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    /// Name or id
+    pub container: String,
+}
 
 /// Exit status when nobody reads our output any more: what the shell gives for SIGPIPE.
 const NO_READER: u8 = 141;
+
+/// How one is attached.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArgs {
+    /// Keys that detach from a terminal
+    #[arg(long, value_name = "KEYS", default_value = detach::DEFAULT)]
+    pub detach_keys: DetachKeys,
+    /// Pass INT and TERM on to the container
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub sig_proxy: bool,
+}
 
 /// An attached container.
 #[derive(Debug)]
 pub(super) struct Session {
     streams: Streams,
-    stdin: bool,
+    attached: Attached,
     tty: bool,
+    args: SessionArgs,
 }
 
 /// How our side of the input ended.
@@ -36,25 +59,31 @@ enum Typed {
 
 impl Session {
     /// Attaches; nothing is copied yet.
-    pub(super) async fn attach(client: &Client, id: &str, stdin: bool, tty: bool) -> Result<Self, CliError> {
-        Ok(Self { streams: client.attach(id, stdin, tty).await?, stdin, tty })
+    pub(super) async fn attach(
+        client: &Client,
+        id: &str,
+        attached: Attached,
+        tty: bool,
+        args: SessionArgs,
+    ) -> Result<Self, CliError> {
+        Ok(Self { streams: client.attach(id, attached, tty).await?, attached, tty, args })
     }
 
     /// Copies streams until the container ends, and gives its exit status, read from `waiting`.
     pub(super) async fn copy(self, client: &Client, id: &str, waiting: Response<Incoming>) -> Outcome {
-        let raw = if self.tty { RawMode::enter(self.stdin) } else { None };
+        let raw = if self.tty { RawMode::enter(self.attached.stdin) } else { None };
         if self.tty {
             resize(client, id).await;
         }
         let (output, mut to) = self.streams.split();
         let input = async {
-            if !self.stdin {
+            if !self.attached.stdin {
                 // Without standard input its side stays open until the container ends.
                 return std::future::pending().await;
             }
-            type_in(&mut to, self.tty).await
+            type_in(&mut to, self.tty.then_some(self.args.detach_keys)).await
         };
-        let signals = forward_signals(client, id, self.tty);
+        let signals = forward_signals(client, id, self.tty, self.args.sig_proxy);
         let output = output.copy();
         tokio::pin!(output, input, signals);
         let mut typing = true;
@@ -76,6 +105,8 @@ impl Session {
                         eprintln!("read escape sequence");
                         return Ok(0);
                     }
+                    // Nothing is left that would come from it.
+                    Typed::Ended if !self.attached.stdout && !self.attached.stderr => return Ok(0),
                     Typed::Ended => typing = false,
                 },
                 () = &mut signals => {}
@@ -95,8 +126,8 @@ pub(crate) async fn run(client: &Client, args: AttachArgs) -> Outcome {
         return Err(CliError::new("You cannot attach to a stopped container, start it first")
             .fix(format!("sprat start -a {}", args.container)));
     }
-    let stdin = flag("/Config/OpenStdin") && !args.no_stdin;
-    let session = Session::attach(client, &id, stdin, flag("/Config/Tty")).await?;
+    let attached = Attached { stdin: flag("/Config/OpenStdin") && !args.no_stdin, stdout: true, stderr: true };
+    let session = Session::attach(client, &id, attached, flag("/Config/Tty"), args.session).await?;
     let waiting = client.post_raw(&format!("/containers/{id}/wait"), None).await?;
     session.copy(client, &id, waiting).await
 }
@@ -112,10 +143,9 @@ pub(super) async fn status(client: &Client, waiting: Response<Incoming>) -> Outc
 }
 
 /// Copies our input to the container; its end closes the container's.
-async fn type_in(to: &mut (impl AsyncWrite + Unpin), tty: bool) -> Typed {
+async fn type_in(to: &mut (impl AsyncWrite + Unpin), mut keys: Option<DetachKeys>) -> Typed {
     let mut stdin = tokio::io::stdin();
     let mut buffer = vec![0; 32 * 1024];
-    let mut held = false;
     loop {
         let n = stdin.read(&mut buffer).await.unwrap_or_default();
         let bytes = buffer.get(..n).unwrap_or_default();
@@ -124,23 +154,26 @@ async fn type_in(to: &mut (impl AsyncWrite + Unpin), tty: bool) -> Typed {
             let _ = to.shutdown().await;
             return Typed::Ended;
         }
-        if tty {
-            if bytes == DETACH || (held && bytes == [DETACH[1]]) {
-                return Typed::Detached;
-            }
-            held = bytes == [DETACH[0]];
-            if held {
-                continue;
-            }
+        let (typed, detached) = match &mut keys {
+            Some(keys) => keys.pass(bytes),
+            None => (bytes.to_vec(), false),
+        };
+        if detached {
+            return Typed::Detached;
         }
-        if to.write_all(bytes).await.is_err() || to.flush().await.is_err() {
+        if to.write_all(&typed).await.is_err() || to.flush().await.is_err() {
             return Typed::Ended;
         }
     }
 }
 
-/// Passes signals on to the container, and the window's size to its terminal. Never ends.
-async fn forward_signals(client: &Client, id: &str, tty: bool) {
+/// Passes signals on to the container (without `proxy` they end us, as the system has it), and the window's size to its
+/// terminal. Never ends.
+async fn forward_signals(client: &Client, id: &str, tty: bool, proxy: bool) {
+    // Watching a signal takes its usual effect from it.
+    if !proxy {
+        return std::future::pending().await;
+    }
     let streams =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::window_change()));
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut window)) = streams else {

@@ -1,25 +1,75 @@
 //! `sprat build`, and the build that `run` does of a path.
 
+use clap::Args;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use hyper::Method;
 use serde_json::json;
 
-use crate::args::BuildArgs;
 use crate::client::{self, Client};
-use crate::config::pairs;
 use crate::credentials;
 use crate::error::{CliError, Outcome};
+use crate::pairs::pairs;
 use crate::query::Query;
 use crate::render::build::BuildLog;
 use crate::render::progress::Activity;
 use crate::source::{Context, Source};
 
 /// `sprat build`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sprat build -t app .                 compile the folder's program and build its image
+  sprat build -t app:1 --build-arg MODE=fast .
+  sprat build -t tool tool.wasm        an image of one program
+  sprat build -t app - < context.tar   a context (or a Dockerfile alone) from standard input
+  sprat build -t app -f - . < Dockerfile")]
+pub(crate) struct BuildArgs {
+    /// Name of the image
+    #[arg(short, long, value_name = "NAME[:TAG]")]
+    pub tag: Vec<String>,
+    /// Path of the Dockerfile (default PATH/Dockerfile), or - for standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<std::path::PathBuf>,
+    /// Set a build argument
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_arg: Vec<String>,
+    /// Set a label
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Stage to end with
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Don't use the layer cache
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Always ask the registry for base images
+    #[arg(long)]
+    pub pull: bool,
+    /// Platform of the image: wasi/wasm
+    #[arg(long)]
+    pub platform: Option<String>,
+    /// Write the image's id to a file
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<std::path::PathBuf>,
+    /// Docker's word for what is always done: intermediate containers go
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub rm: Option<bool>,
+    /// The same
+    #[arg(long, hide = true)]
+    pub force_rm: bool,
+    /// Only print the image's id
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Folder, .wasm or .wat file, or - for standard input: a tar (also of gzip or zstd), or a Dockerfile
+    pub path: std::path::PathBuf,
+}
+
+/// `sprat build`
 pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
     let activity = Activity::start(args.quiet);
-    let source = if args.path.is_dir() { Source::Folder(args.path.clone()) } else { file(&args.path)? };
-    let context = source.prepare(args.file.as_deref(), &activity)?;
+    let context = context(&args, &activity)?;
     let build_args: BTreeMap<String, Option<String>> = args
         .build_arg
         .iter()
@@ -35,6 +85,7 @@ pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
         .option("target", args.target.as_deref())
         .flag("nocache", args.no_cache)
         .flag("pull", args.pull)
+        .option("platform", args.platform.as_deref())
         .add("rm", "1")
         .add("version", "1");
     for tag in &args.tag {
@@ -42,17 +93,44 @@ pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
     }
     activity.stop();
     let id = send(client, &query.path(), context, &activity, !args.quiet).await?;
+    if let Some(file) = &args.iidfile {
+        std::fs::write(file, &id).map_err(|e| {
+            CliError::new(format!("cannot write the image's id to {}", file.display()))
+                .why(e)
+                .fix(format!("name another --iidfile; the image is there: {id}"))
+        })?;
+    }
     if args.quiet {
         outln!("{id}");
     }
     Ok(0)
 }
 
+/// What is built: standard input, or what the path names.
+fn context(args: &BuildArgs, activity: &Activity) -> Result<Context, CliError> {
+    let dash = Path::new("-");
+    let dockerfile_in = args.file.as_deref() == Some(dash);
+    if args.path == dash {
+        if dockerfile_in {
+            return Err(CliError::new("invalid argument: can't use stdin for both build context and dockerfile")
+                .why("standard input can be read once")
+                .fix("name a folder as PATH, or a Dockerfile of the context with --file"));
+        }
+        return Context::from_input(args.file.as_deref());
+    }
+    let source = if args.path.is_dir() { Source::Folder(args.path.clone()) } else { file(&args.path)? };
+    if !dockerfile_in {
+        return source.prepare(args.file.as_deref(), activity);
+    }
+    let dockerfile = crate::source::dockerfile_from_input()?;
+    source.prepare(Some(dockerfile.path()), activity)
+}
+
 /// Builds a source for `run`, with progress but no log, and gives the image's name.
 pub(super) async fn quietly(client: &Client, source: &Source) -> Result<String, CliError> {
     let activity = Activity::start(false);
     let context = source.prepare(None, &activity)?;
-    let tag = source.default_tag()?;
+    let tag = context.name.clone();
     let path = Query::new("/build").add("dockerfile", &context.dockerfile).add("t", &tag).add("rm", "1").path();
     send(client, &path, context, &activity, false).await?;
     Ok(tag)
@@ -74,7 +152,7 @@ async fn send(
     log.id.ok_or_else(|| CliError::new("the build ended without an image").fix("look at the daemon's log"))
 }
 
-fn file(path: &std::path::Path) -> Result<Source, CliError> {
+fn file(path: &Path) -> Result<Source, CliError> {
     let known = path.extension().is_some_and(|e| e == "wasm" || e == "wat");
     if path.is_file() && known {
         return Ok(Source::Program(path.into()));

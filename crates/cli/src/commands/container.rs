@@ -1,12 +1,81 @@
 //! Verbs that change containers: start, stop, restart, kill, wait, rm, rename, pause, unpause.
 
+use clap::Args;
 use serde_json::Value;
 
-use super::attach::{self, Session};
-use crate::args::{KillArgs, NamesArgs, RmArgs, StartArgs, StopArgs};
-use crate::client::Client;
+use super::attach::{self, Session, SessionArgs};
+use crate::client::{Attached, Client};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
+
+/// Names only.
+#[derive(Debug, Args)]
+pub(crate) struct NamesArgs {
+    /// Names or ids
+    #[arg(required = true)]
+    pub containers: Vec<String>,
+}
+
+/// `sprat start`
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Attach to its output and give its exit status
+    #[arg(short, long)]
+    pub attach: bool,
+    /// Attach standard input too
+    #[arg(short, long)]
+    pub interactive: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    /// Names or ids
+    #[arg(required = true)]
+    pub containers: Vec<String>,
+}
+
+/// `sprat stop`, `sprat restart`
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// Seconds to wait before KILL
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
+    pub time: Option<i64>,
+    /// Names or ids
+    #[arg(required = true)]
+    pub containers: Vec<String>,
+}
+
+/// `sprat kill`
+#[derive(Debug, Args)]
+pub(crate) struct KillArgs {
+    /// The signal
+    #[arg(short, long, default_value = "KILL")]
+    pub signal: String,
+    /// Names or ids
+    #[arg(required = true)]
+    pub containers: Vec<String>,
+}
+
+/// `sprat rename`
+#[derive(Debug, Args)]
+pub(crate) struct RenameArgs {
+    /// Its name or id
+    pub container: String,
+    /// The new name
+    pub name: String,
+}
+
+/// `sprat rm`
+#[derive(Debug, Args)]
+pub(crate) struct RmArgs {
+    /// Kill running ones
+    #[arg(short, long)]
+    pub force: bool,
+    /// Remove their anonymous volumes too
+    #[arg(short, long)]
+    pub volumes: bool,
+    /// Names or ids
+    #[arg(required = true)]
+    pub containers: Vec<String>,
+}
 
 /// Does `each` for all names, prints those that went well, and fails at the end if one failed.
 async fn each(names: &[String], mut action: impl AsyncFnMut(String) -> Result<(), CliError>) -> Outcome {
@@ -42,7 +111,8 @@ pub(crate) async fn start(client: &Client, args: StartArgs) -> Outcome {
     let details: Value = client.get(&format!("/containers/{id}/json")).await?;
     let flag = |path: &str| details.pointer(path).and_then(Value::as_bool).unwrap_or_default();
     let stdin = args.interactive && flag("/Config/OpenStdin");
-    let session = Session::attach(client, &id, stdin, flag("/Config/Tty")).await?;
+    let attached = Attached { stdin, stdout: true, stderr: true };
+    let session = Session::attach(client, &id, attached, flag("/Config/Tty"), args.session).await?;
     let condition = if flag("/HostConfig/AutoRemove") { "removed" } else { "next-exit" };
     let waiting = client.post_raw(&format!("/containers/{id}/wait?condition={condition}"), None).await?;
     post(client, Query::new(format!("/containers/{id}/start"))).await?;
@@ -104,7 +174,8 @@ pub(crate) async fn remove(client: &Client, args: RmArgs) -> Outcome {
 }
 
 /// `sprat rename`
-pub(crate) async fn rename(client: &Client, container: &str, name: &str) -> Outcome {
-    post(client, Query::new(format!("/containers/{}/rename", segment(container))).add("name", name)).await?;
+pub(crate) async fn rename(client: &Client, args: RenameArgs) -> Outcome {
+    let path = format!("/containers/{}/rename", segment(&args.container));
+    post(client, Query::new(path).add("name", &args.name)).await?;
     Ok(0)
 }

@@ -1,14 +1,58 @@
 //! `sprat daemon` and `sprat daemon stop`.
 
+use clap::{Args, Subcommand};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
-use crate::args::{DaemonArgs, DaemonCommand};
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::query::Query;
 use crate::settings::Settings;
+
+/// `sprat daemon`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sprat daemon                         serve in the foreground
+  sprat daemon stop                    stop all containers and the daemon
+  sprat -H unix:///tmp/s.sock --root /tmp/s daemon   a second installation")]
+pub(crate) struct DaemonArgs {
+    /// HTTP address for metrics and functions; empty for none
+    #[arg(long, default_value = "127.0.0.1:7070", value_name = "ADDRESS")]
+    pub listen: String,
+    /// Registry reached over plain HTTP (loopback ones always may be)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub insecure_registry: Vec<String>,
+    /// PEM file with further root certificates for registries
+    #[arg(long, value_name = "FILE")]
+    pub registry_certificate: Vec<std::path::PathBuf>,
+    /// Memory limit of containers that name none
+    #[arg(long, default_value = "256m", value_name = "SIZE")]
+    pub default_memory: String,
+    /// Containers of one shared worker process
+    #[arg(long, default_value_t = 2048, value_name = "NUMBER")]
+    pub worker_slots: u32,
+    /// Most shared worker processes
+    #[arg(long, default_value_t = 64, value_name = "NUMBER")]
+    pub max_workers: u32,
+    /// Log level: error, warn, info, debug, trace
+    #[arg(long, default_value = "info", env = "SPRAT_LOG", value_name = "LEVEL")]
+    pub log_level: String,
+    #[command(subcommand)]
+    pub command: Option<DaemonCommand>,
+}
+
+/// `sprat daemon …`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DaemonCommand {
+    /// Stop all containers and the daemon
+    Stop {
+        /// Let containers go on; a new daemon finds them
+        #[arg(long)]
+        keep_containers: bool,
+    },
+}
 
 /// `sprat daemon stop`; the daemon itself is started by `main`, before there is a runtime.
 pub(crate) async fn run(settings: &Settings, args: DaemonArgs) -> Outcome {

@@ -1,15 +1,32 @@
 //! `sprat events`
 
+use clap::Args;
 use hyper::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::args::EventsArgs;
 use crate::client::{self, Client};
 use crate::error::Outcome;
 use crate::query::Query;
-use crate::render::template;
+use crate::render::template::Template;
 use crate::time::moment;
+
+/// `sprat events`
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// From this time on
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Filter: type=container, event=die, …
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// json or a Go template
+    #[arg(long)]
+    pub format: Option<String>,
+}
 
 /// `sprat events`
 pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {
@@ -20,12 +37,16 @@ pub(crate) async fn run(client: &Client, args: EventsArgs) -> Outcome {
         .option("until", until.as_deref())
         .filters(&args.filter)?
         .path();
+    let template = match args.format.as_deref() {
+        None | Some("json") => None,
+        Some(text) => Some(Template::parse(text)?),
+    };
     let response = client.send(Method::GET, &path, &[], client::empty()).await?;
     client
         .lines(response, |event| {
-            let line = match args.format.as_deref() {
-                Some("json") => event.to_string(),
-                Some(format) => template::render(format, &event)?,
+            let line = match &template {
+                Some(template) => template.render(&event)?,
+                None if args.format.is_some() => event.to_string(),
                 None => line(&event),
             };
             outln!("{line}");

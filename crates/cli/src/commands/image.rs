@@ -1,31 +1,80 @@
 //! `sprat tag`, `rmi`, `history`, `commit`.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::list::{cut, short};
-use crate::args::{CommitArgs, HistoryArgs, RmiArgs};
 use crate::client::Client;
 use crate::error::Outcome;
+use crate::name::split;
 use crate::quantity::size;
 use crate::query::{Query, segment};
-use crate::render::rows::{self, Row, row};
+use crate::render::rows::{self, Row, cut, row, short};
 use crate::time::ago;
+
+/// `sprat tag`
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// Name or id
+    pub source: String,
+    /// The new name
+    pub target: String,
+}
+
+/// `sprat rmi`
+#[derive(Debug, Args)]
+pub(crate) struct RmiArgs {
+    /// Even if a stopped container uses it
+    #[arg(short, long)]
+    pub force: bool,
+    /// Names or ids
+    #[arg(required = true)]
+    pub images: Vec<String>,
+}
+
+/// `sprat history`
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only ids
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Full text
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// json, table, or a Go template
+    #[arg(long)]
+    pub format: Option<String>,
+    /// Name or id
+    pub image: String,
+}
+
+/// `sprat commit`
+#[derive(Debug, Args)]
+pub(crate) struct CommitArgs {
+    /// Dockerfile instruction to apply
+    #[arg(short, long, value_name = "INSTRUCTION")]
+    pub change: Vec<String>,
+    /// Message
+    #[arg(short, long)]
+    pub message: Option<String>,
+    /// Author
+    #[arg(short, long)]
+    pub author: Option<String>,
+    /// Name or id
+    pub container: String,
+    /// Name of the image
+    pub name: Option<String>,
+}
 
 /// Letters of a shown step.
 const STEP: usize = 45;
 
-/// Splits `NAME:TAG`.
-fn split(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    }
-}
-
 /// `sprat tag`
-pub(crate) async fn tag(client: &Client, source: &str, target: &str) -> Outcome {
-    let (repository, tag) = split(target);
-    let path = Query::new(format!("/images/{}/tag", segment(source))).add("repo", repository).add("tag", tag).path();
+pub(crate) async fn tag(client: &Client, args: TagArgs) -> Outcome {
+    let (repository, tag) = split(&args.target);
+    let path = Query::new(format!("/images/{}/tag", segment(&args.source)))
+        .add("repo", repository)
+        .add("tag", tag.unwrap_or("latest"))
+        .path();
     client.post::<Value>(&path, None).await?;
     Ok(0)
 }
@@ -91,6 +140,7 @@ fn line(step: &Value, full: bool) -> Row {
 /// `sprat commit`
 pub(crate) async fn commit(client: &Client, args: CommitArgs) -> Outcome {
     let (repository, tag) = args.name.as_deref().map(split).unzip();
+    let tag = tag.map(|tag| tag.unwrap_or("latest"));
     let mut query = Query::new("/commit")
         .add("container", &args.container)
         .option("repo", repository)

@@ -1,12 +1,29 @@
 //! `sprat inspect` and its kin.
 
+use clap::Args;
 use serde_json::Value;
 
-use crate::args::InspectArgs;
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
-use crate::query::segment;
+use crate::query::{Query, segment};
 use crate::render::template;
+
+/// `sprat inspect`
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// json or a Go template
+    #[arg(short, long)]
+    pub format: Option<String>,
+    /// Bytes that a container wrote, and of all its files
+    #[arg(short, long)]
+    pub size: bool,
+    /// container, image or volume
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Names or ids
+    #[arg(required = true)]
+    pub names: Vec<String>,
+}
 
 /// `sprat inspect`: whatever has the name.
 pub(crate) async fn any(client: &Client, args: InspectArgs) -> Outcome {
@@ -20,7 +37,7 @@ pub(crate) async fn any(client: &Client, args: InspectArgs) -> Outcome {
 pub(crate) async fn kind(client: &Client, args: InspectArgs, kind: &str) -> Outcome {
     if !["container", "image", "volume"].contains(&kind) {
         return Err(
-            CliError::new(format!("{kind:?} is not a valid value for --type")).fix("container, image or volume")
+            CliError::new(format!("{kind:?} is not a valid value for --type")).fix("name container, image or volume")
         );
     }
     show(client, args, &[kind], kind).await
@@ -30,10 +47,10 @@ async fn show(client: &Client, args: InspectArgs, kinds: &[&str], word: &str) ->
     let mut found = Vec::new();
     let mut status = 0;
     for name in &args.names {
-        match find(client, name, kinds).await? {
+        match find(client, name, kinds, args.size).await? {
             Some(value) => found.push(value),
             None => {
-                CliError::new(format!("No such {word}: {name}")).print();
+                CliError::new(format!("No such {word}: {name}")).fix(format!("see {}", where_to_look(kinds))).print();
                 status = 1;
             }
         }
@@ -50,18 +67,27 @@ async fn show(client: &Client, args: InspectArgs, kinds: &[&str], word: &str) ->
     Ok(status)
 }
 
-async fn find(client: &Client, name: &str, kinds: &[&str]) -> Result<Option<Value>, CliError> {
+fn where_to_look(kinds: &[&str]) -> &'static str {
+    match kinds {
+        ["container"] => "`sprat ps -a`",
+        ["image"] => "`sprat images`",
+        ["volume"] => "`sprat volume ls`",
+        _ => "`sprat ps -a`, `sprat images` and `sprat volume ls`",
+    }
+}
+
+async fn find(client: &Client, name: &str, kinds: &[&str], size: bool) -> Result<Option<Value>, CliError> {
     let name = segment(name);
     for kind in kinds {
         let path = match *kind {
-            "container" => format!("/containers/{name}/json"),
+            "container" => Query::new(format!("/containers/{name}/json")).flag("size", size).path(),
             "image" => format!("/images/{name}/json"),
             _ => format!("/volumes/{name}"),
         };
         match client.get::<Value>(&path).await {
             Ok(value) => return Ok(Some(value)),
-            Err(e) if e.status == 125 => return Err(e),
-            Err(_) => {}
+            Err(e) if e.missing => {}
+            Err(e) => return Err(e),
         }
     }
     Ok(None)

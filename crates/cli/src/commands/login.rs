@@ -1,13 +1,36 @@
 //! `sprat login` and `sprat logout`.
 
+use clap::Args;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::args::LoginArgs;
 use crate::client::Client;
 use crate::credentials;
 use crate::error::{CliError, Outcome};
+
+/// `sprat login`
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// User
+    #[arg(short, long)]
+    pub username: Option<String>,
+    /// Password (others can see it in the process list: better --password-stdin)
+    #[arg(short, long)]
+    pub password: Option<String>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// The registry's host; docker.io if none
+    pub server: Option<String>,
+}
+
+/// `sprat logout`
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArgs {
+    /// The registry's host; docker.io if none
+    pub server: Option<String>,
+}
 
 /// Bytes of a password read from standard input.
 const PASSWORD_LIMIT: u64 = 64 * 1024;
@@ -35,8 +58,8 @@ pub(crate) async fn login(client: &Client, args: LoginArgs) -> Outcome {
 }
 
 /// `sprat logout`
-pub(crate) fn logout(server: Option<String>) -> Outcome {
-    let registry = credentials::key(server.as_deref());
+pub(crate) fn logout(args: LogoutArgs) -> Outcome {
+    let registry = credentials::key(args.server.as_deref());
     if credentials::forget(&registry)? {
         outln!("Removing login credentials for {registry}");
     } else {

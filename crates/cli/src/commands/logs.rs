@@ -1,22 +1,49 @@
 //! `sprat logs`
 
+use clap::Args;
 use std::io::Write as _;
 
 use http_body_util::BodyExt as _;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::args::LogsArgs;
 use crate::client::{self, Client};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
 use crate::time::moment;
+
+/// `sprat logs`
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Go on with new lines
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show the time of each line
+    #[arg(short, long)]
+    pub timestamps: bool,
+    /// Lines from this time on: 2026-11-22T10:00:00Z, or 10m for the last ten minutes
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Lines up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only the last so many lines
+    #[arg(short = 'n', long, default_value = "all", value_name = "NUMBER")]
+    pub tail: String,
+    /// Name or id
+    pub container: String,
+}
 
 /// Bytes of the head before each piece (Docker Engine API, "Stream format").
 const HEAD: usize = 8;
 
 /// `sprat logs`
 pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
+    if args.tail != "all" && args.tail.parse::<i64>().is_err() {
+        return Err(CliError::new(format!("invalid --tail {:?}", args.tail))
+            .why("it is no number of lines")
+            .fix("write a number, or all"));
+    }
     let id = segment(&args.container);
     let details: Value = client.get(&format!("/containers/{id}/json")).await?;
     let raw = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or_default();

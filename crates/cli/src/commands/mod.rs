@@ -1,80 +1,114 @@
-//! One file a verb, or a family of small ones.
+//! One file a verb, or a family of small ones: its arguments, and what it does.
 
+mod archive;
 mod attach;
 mod build;
 mod container;
-mod daemon;
+pub(crate) mod daemon;
+mod df;
 mod events;
 mod image;
+mod images;
 mod inspect;
-mod list;
 mod login;
 mod logs;
 pub(crate) mod program;
 mod prune;
+mod ps;
+mod registry;
 mod run;
 mod system;
-mod transfer;
+mod verbs;
 mod volume;
 
-use crate::args::{Command, ContainerCommand, ImageCommand, ProgramCommand, SystemCommand, VolumeCommand};
+use clap::Subcommand;
+
 use crate::error::Outcome;
 use crate::settings::Settings;
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    ContainerVerb(verbs::ContainerVerb),
+    /// List containers
+    #[command(visible_alias = "list")]
+    Ps(ps::PsArgs),
+    /// Show details of containers, images or volumes
+    Inspect(inspect::InspectArgs),
+    /// Show what happens, as it happens
+    Events(events::EventsArgs),
+    #[command(flatten)]
+    ImageVerb(verbs::ImageVerb),
+    /// List images
+    Images(images::ImagesArgs),
+    /// Remove images
+    Rmi(image::RmiArgs),
+    /// Log in to a registry
+    Login(login::LoginArgs),
+    /// Log out from a registry
+    Logout(login::LogoutArgs),
+    /// Show the versions of client and daemon
+    Version(system::FormatArgs),
+    /// Show facts about the installation
+    Info(system::FormatArgs),
+    /// Manage containers
+    #[command(subcommand)]
+    Container(verbs::ContainerCommand),
+    /// Manage images
+    #[command(subcommand)]
+    Image(verbs::ImageCommand),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(volume::VolumeCommand),
+    /// Look into wasm programs
+    #[command(subcommand)]
+    Program(program::ProgramCommand),
+    /// Facts, disk use, events and clean-up
+    #[command(subcommand)]
+    System(system::SystemCommand),
+    /// Run the daemon, or stop it
+    Daemon(daemon::DaemonArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: sprat completion bash > /etc/bash_completion.d/sprat")]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Example: sprat man > /usr/local/share/man/man1/sprat.1")]
+    Man,
+}
 
 /// Runs a verb.
 pub(crate) async fn dispatch(settings: &Settings, command: Command) -> Outcome {
     match command {
-        Command::Daemon(args) => return daemon::run(settings, args).await,
-        Command::Completion { shell } => return Ok(crate::man::completion(shell)),
-        Command::Man => return crate::man::page(),
-        Command::Logout { server } => return login::logout(server),
-        _ => {}
+        Command::Daemon(args) => daemon::run(settings, args).await,
+        Command::Completion { shell } => Ok(crate::man::completion(shell)),
+        Command::Man => crate::man::page(),
+        Command::Logout(args) => login::logout(args),
+        command => ask_daemon(&settings.client().await?, command).await,
     }
-    let client = &settings.client().await?;
+}
+
+/// The verbs that need a daemon.
+async fn ask_daemon(client: &crate::client::Client, command: Command) -> Outcome {
     match command {
-        Command::Run(args) => run::run(client, args).await,
-        Command::Create(args) => run::create(client, args).await,
-        Command::Start(args) => container::start(client, args).await,
-        Command::Stop(args) => container::stop(client, args).await,
-        Command::Restart(args) => container::restart(client, args).await,
-        Command::Kill(args) => container::kill(client, args).await,
-        Command::Wait(args) => container::wait(client, args).await,
-        Command::Rm(args) | Command::Container(ContainerCommand::Rm(args)) => container::remove(client, args).await,
-        Command::Rename { container, name } => container::rename(client, &container, &name).await,
-        Command::Pause(args) => container::pause(client, args).await,
-        Command::Unpause(args) => container::unpause(client, args).await,
-        Command::Attach(args) => attach::run(client, args).await,
-        Command::Logs(args) => logs::run(client, args).await,
-        Command::Ps(args) | Command::Container(ContainerCommand::Ls(args)) => list::containers(client, args).await,
+        Command::ContainerVerb(verb) => verb.run(client).await,
+        Command::Ps(args) => ps::run(client, args).await,
         Command::Inspect(args) => inspect::any(client, args).await,
-        Command::Container(ContainerCommand::Inspect(args)) => inspect::kind(client, args, "container").await,
-        Command::Image(ImageCommand::Inspect(args)) => inspect::kind(client, args, "image").await,
-        Command::Volume(VolumeCommand::Inspect(args)) => inspect::kind(client, args, "volume").await,
-        Command::Events(args) | Command::System(SystemCommand::Events(args)) => events::run(client, args).await,
-        Command::Build(args) => build::run(client, args).await,
-        Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => list::images(client, args).await,
-        Command::Tag { source, target } => image::tag(client, &source, &target).await,
-        Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => image::remove(client, args).await,
-        Command::Save(args) => transfer::save(client, args).await,
-        Command::Load(args) => transfer::load(client, args).await,
-        Command::Import(args) => transfer::import(client, args).await,
-        Command::Commit(args) => image::commit(client, args).await,
-        Command::Pull(args) => transfer::pull(client, args).await,
-        Command::Push(args) => transfer::push(client, args).await,
+        Command::Events(args) => events::run(client, args).await,
+        Command::ImageVerb(verb) => verb.run(client).await,
+        Command::Images(args) => images::run(client, args).await,
+        Command::Rmi(args) => image::remove(client, args).await,
         Command::Login(args) => login::login(client, args).await,
-        Command::History(args) | Command::Image(ImageCommand::History(args)) => image::history(client, args).await,
         Command::Version(args) => system::version(client, args).await,
-        Command::Info(args) | Command::System(SystemCommand::Info(args)) => system::info(client, args).await,
-        Command::Container(ContainerCommand::Prune(args)) => prune::containers(client, args).await,
-        Command::Image(ImageCommand::Prune(args)) => prune::images(client, args).await,
-        Command::Volume(VolumeCommand::Prune(args)) => prune::volumes(client, args).await,
-        Command::System(SystemCommand::Prune(args)) => prune::system(client, args).await,
-        Command::Volume(VolumeCommand::Create { label, name }) => volume::create(client, name, &label).await,
-        Command::Volume(VolumeCommand::Ls { quiet, format }) => volume::list(client, quiet, format).await,
-        Command::Volume(VolumeCommand::Rm { force, volumes }) => volume::remove(client, force, &volumes).await,
-        Command::Program(ProgramCommand::Inspect { format, program }) => {
-            program::inspect(client, format, &program).await
-        }
-        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout { .. } => Ok(0),
+        Command::Info(args) => system::info(client, args).await,
+        Command::Container(command) => command.run(client).await,
+        Command::Image(command) => command.run(client).await,
+        Command::Volume(command) => volume::run(client, command).await,
+        Command::Program(command) => program::run(client, command).await,
+        Command::System(command) => system::run(client, command).await,
+        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) => Ok(0),
     }
 }

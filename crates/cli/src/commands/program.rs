@@ -1,12 +1,13 @@
 //! `sprat program inspect`, and the display of compilations under way.
 
+use clap::Subcommand;
 use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::args::Command;
+use super::Command;
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::quantity::size;
@@ -14,11 +15,35 @@ use crate::query::segment;
 use crate::render::progress::Activity;
 use crate::render::template;
 
+/// `sprat program …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProgramCommand {
+    /// Show kind, WASI version, imports, exports, tools and sizes of a program
+    Inspect {
+        /// json or a Go template
+        #[arg(short, long)]
+        format: Option<String>,
+        /// Image, .wasm or .wat file
+        program: String,
+    },
+}
+
 /// Waiting shows itself after this time.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// `sprat program …`
+pub(crate) async fn run(client: &Client, command: ProgramCommand) -> Outcome {
+    let ProgramCommand::Inspect { format, program } = command;
+    inspect(client, format, &program).await
+}
+
 /// `sprat program inspect`
-pub(crate) async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outcome {
+async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outcome {
+    if program.starts_with(['/', '.']) || program.ends_with(".wasm") || program.ends_with(".wat") {
+        return Err(CliError::new(format!("cannot read {program}"))
+            .why("there is no .wasm or .wat file of this name")
+            .fix("name an image, or a .wasm or .wat file"));
+    }
     let description: Value = client.get(&format!("/sprat/programs/{}", segment(program))).await?;
     show(&description, format.as_deref(), program)
 }
@@ -35,14 +60,13 @@ pub(crate) fn inspect_file(path: &Path, format: Option<&str>) -> Outcome {
     if path.extension().is_some_and(|e| e == "wat") {
         bytes = sprat_program::to_binary(&bytes).map_err(wrong)?;
     }
-    let description = sprat_program::describe(&bytes).map_err(wrong)?;
+    let description = sprat_program::survey(&bytes).map_err(wrong)?;
     show(&serde_json::to_value(description)?, format, &name)
 }
 
 /// The file that `program inspect` names, if it names one.
 pub(crate) fn file_of(command: &Command) -> Option<(&Path, Option<&str>)> {
-    use crate::args::ProgramCommand::Inspect;
-    let Command::Program(Inspect { format, program }) = command else { return None };
+    let Command::Program(ProgramCommand::Inspect { format, program }) = command else { return None };
     let path = Path::new(program);
     let known = path.extension().is_some_and(|e| e == "wasm" || e == "wat");
     (known && path.is_file()).then_some((path, format.as_deref()))
@@ -77,14 +101,22 @@ fn page(d: &Value, name: &str) -> String {
         page += &format!("  {:<14}{} {}\n", part("field"), part("name"), part("version")).replace(" \n", "\n");
     }
     page += "Imports:\n";
+    let mut missing = 0;
     for import in items("imports") {
+        // A daemon without the mark had refused it.
+        let offered = import.get("offered").and_then(Value::as_bool).unwrap_or(true);
+        let mark = if offered { "" } else { " MISSING: nobody offers it" };
+        missing += usize::from(!offered);
         let part = |field: &str| import.get(field).and_then(Value::as_str).unwrap_or_default();
         let name = if part("name").is_empty() {
             part("module").to_owned()
         } else {
             format!("{} {}", part("module"), part("name"))
         };
-        page += &format!("  {name} ({})\n", part("kind"));
+        page += &format!("  {name} ({}){mark}\n", part("kind"));
+    }
+    if missing > 0 {
+        page += &format!("  It can't be run: {missing} of its imports are missing\n");
     }
     page += "Exports:\n";
     for export in items("exports").iter().filter_map(Value::as_str) {

@@ -2,14 +2,62 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use clap::Args;
 use serde_json::Value;
 
 use super::image::print_changes;
-use crate::args::{ImagePruneArgs, PruneArgs};
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::quantity::size;
 use crate::query::Query;
+
+/// `sprat container prune`
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// Don't ask
+    #[arg(short, long)]
+    pub force: bool,
+    /// Filter: until=24h, label=…, label!=…
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+}
+
+/// `sprat image prune`
+#[derive(Debug, Args)]
+pub(crate) struct ImagePruneArgs {
+    /// All unused ones, not only dangling (nameless) ones
+    #[arg(short, long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub prune: PruneArgs,
+}
+
+/// `sprat volume prune`
+#[derive(Debug, Args)]
+pub(crate) struct VolumePruneArgs {
+    /// All unused ones, not only anonymous ones
+    #[arg(short, long)]
+    pub all: bool,
+    /// Don't ask
+    #[arg(short, long)]
+    pub force: bool,
+    /// Filter: label=…, label!=…
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+}
+
+/// `sprat system prune`
+#[derive(Debug, Args)]
+pub(crate) struct SystemPruneArgs {
+    /// All unused images, not only dangling (nameless) ones
+    #[arg(short, long)]
+    pub all: bool,
+    /// Unused anonymous volumes too
+    #[arg(long)]
+    pub volumes: bool,
+    #[command(flatten)]
+    pub prune: PruneArgs,
+}
 
 /// Asks before removing.
 fn confirmed(force: bool, what: &str) -> Result<bool, CliError> {
@@ -33,7 +81,7 @@ async fn prune(client: &Client, query: Query, field: &str) -> Result<u64, CliErr
     let answer: Value = client.post(&query.path(), None).await?;
     let gone = answer.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !gone.is_empty() {
-        outln!("{}:", field.replace("sDeleted", "s deleted").replace("Deleted", " deleted").replace("  ", " "));
+        outln!("Deleted {}:", field.trim_end_matches("Deleted"));
     }
     for name in gone.iter().filter_map(Value::as_str) {
         outln!("{name}");
@@ -58,38 +106,52 @@ pub(crate) async fn containers(client: &Client, args: PruneArgs) -> Outcome {
 /// `sprat image prune`
 pub(crate) async fn images(client: &Client, args: ImagePruneArgs) -> Outcome {
     let what = if args.all { "all images without a container" } else { "all dangling images" };
-    if !confirmed(args.force, what)? {
+    if !confirmed(args.prune.force, what)? {
         return Ok(0);
     }
-    done(prune_images(client, args.all).await?)
+    done(prune_images(client, args.all, &args.prune.filter).await?)
 }
 
-async fn prune_images(client: &Client, all: bool) -> Result<u64, CliError> {
-    let filter = format!("dangling={}", !all);
-    prune(client, Query::new("/images/prune").filters(&[filter])?, "ImagesDeleted").await
+async fn prune_images(client: &Client, all: bool, filters: &[String]) -> Result<u64, CliError> {
+    let mut filters = filters.to_vec();
+    filters.push(format!("dangling={}", !all));
+    prune(client, Query::new("/images/prune").filters(&filters)?, "ImagesDeleted").await
 }
 
 /// `sprat volume prune`
-pub(crate) async fn volumes(client: &Client, args: ImagePruneArgs) -> Outcome {
+pub(crate) async fn volumes(client: &Client, args: VolumePruneArgs) -> Outcome {
     let what = if args.all { "all volumes without a container" } else { "all anonymous volumes without a container" };
     if !confirmed(args.force, what)? {
         return Ok(0);
     }
-    done(prune_volumes(client, args.all).await?)
+    let mut filters = args.filter;
+    if args.all {
+        filters.push("all=true".to_owned());
+    }
+    done(prune_volumes(client, &filters).await?)
 }
 
-async fn prune_volumes(client: &Client, all: bool) -> Result<u64, CliError> {
-    let filters = if all { vec!["all=true".to_owned()] } else { Vec::new() };
-    prune(client, Query::new("/volumes/prune").filters(&filters)?, "VolumesDeleted").await
+async fn prune_volumes(client: &Client, filters: &[String]) -> Result<u64, CliError> {
+    prune(client, Query::new("/volumes/prune").filters(filters)?, "VolumesDeleted").await
 }
 
 /// `sprat system prune`
-pub(crate) async fn system(client: &Client, args: ImagePruneArgs) -> Outcome {
-    if !confirmed(args.force, "all stopped containers, unused images and unused anonymous volumes")? {
+pub(crate) async fn system(client: &Client, args: SystemPruneArgs) -> Outcome {
+    let filters = &args.prune.filter;
+    if args.volumes && filters.iter().any(|filter| filter.starts_with("until=")) {
+        return Err(CliError::new("the \"until\" filter is not supported with \"--volumes\"")
+            .why("volumes have no time of their last use")
+            .fix("prune volumes apart: sprat volume prune"));
+    }
+    let images = if args.all { "unused" } else { "dangling" };
+    let volumes = if args.volumes { ", all unused anonymous volumes" } else { "" };
+    if !confirmed(args.prune.force, &format!("all stopped containers{volumes} and all {images} images"))? {
         return Ok(0);
     }
-    let containers = prune(client, Query::new("/containers/prune"), "ContainersDeleted").await?;
-    let images = prune_images(client, args.all).await?;
-    let volumes = prune_volumes(client, false).await?;
-    done(containers + images + volumes)
+    let mut freed = prune(client, Query::new("/containers/prune").filters(filters)?, "ContainersDeleted").await?;
+    if args.volumes {
+        freed += prune_volumes(client, filters).await?;
+    }
+    freed += prune_images(client, args.all, filters).await?;
+    done(freed)
 }

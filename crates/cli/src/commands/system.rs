@@ -1,11 +1,45 @@
-//! `sprat version` and `sprat info`.
+//! `sprat version`, `sprat info` and `sprat system …`.
 
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::args::FormatArgs;
+use super::df::{self, DfArgs};
+use super::events::{self, EventsArgs};
+use super::prune::{self, SystemPruneArgs};
 use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::render::template;
+
+/// A format only.
+#[derive(Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// json or a Go template
+    #[arg(short, long)]
+    pub format: Option<String>,
+}
+
+/// `sprat system …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SystemCommand {
+    /// Show what takes room on the disk
+    Df(DfArgs),
+    /// Show facts about the installation
+    Info(FormatArgs),
+    /// Show what happens, as it happens
+    Events(EventsArgs),
+    /// Remove stopped containers, dangling images and, with --volumes, unused anonymous volumes
+    Prune(SystemPruneArgs),
+}
+
+/// `sprat system …`
+pub(crate) async fn run(client: &Client, command: SystemCommand) -> Outcome {
+    match command {
+        SystemCommand::Df(args) => df::run(client, args).await,
+        SystemCommand::Info(args) => info(client, args).await,
+        SystemCommand::Events(args) => events::run(client, args).await,
+        SystemCommand::Prune(args) => prune::system(client, args).await,
+    }
+}
 
 fn show(value: &Value, format: Option<&str>, page: impl FnOnce() -> String) -> Result<(), CliError> {
     match format {
@@ -72,5 +106,22 @@ fn page(info: &Value) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    lines.iter().map(|(name, field)| format!("{name}: {}\n", value(field))).collect()
+    let mut page: String = lines.iter().map(|(name, field)| format!("{name}: {}\n", value(field))).collect();
+    // Pairs of name and value, as docker has them: Sprat's are its workers.
+    for pair in info.get("DriverStatus").and_then(Value::as_array).into_iter().flatten() {
+        let part = |index: usize| pair.get(index).and_then(Value::as_str).unwrap_or_default();
+        page += &format!(" {}: {}\n", part(0), part(1));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_shows_the_workers_that_the_daemon_names() {
+        let page = page(&json!({"Containers": 2, "DriverStatus": [["Worker a", "pid 7, 3 guests"]]}));
+        assert!(page.starts_with("Containers: 2\n") && page.ends_with(" Worker a: pid 7, 3 guests\n"), "{page}");
+    }
 }

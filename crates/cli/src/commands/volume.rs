@@ -1,51 +1,134 @@
 //! `sprat volume …`
 
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::inspect::{self, InspectArgs};
+use super::prune::{self, VolumePruneArgs};
 use crate::client::Client;
-use crate::config::pairs;
 use crate::error::Outcome;
+use crate::pairs::pairs;
+use crate::quantity::size;
 use crate::query::{Query, segment};
 use crate::render::rows::{self, Row, row};
 
+/// `sprat volume …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum VolumeCommand {
+    /// Make a volume
+    Create(CreateArgs),
+    /// List volumes
+    #[command(visible_alias = "list")]
+    Ls(ListArgs),
+    /// Show details
+    Inspect(InspectArgs),
+    /// Remove volumes
+    #[command(alias = "remove")]
+    Rm(RemoveArgs),
+    /// Remove unused volumes
+    Prune(VolumePruneArgs),
+}
+
 /// `sprat volume create`
-pub(crate) async fn create(client: &Client, name: Option<String>, labels: &[String]) -> Outcome {
-    let body = json!({"Name": name.unwrap_or_default(), "Labels": pairs("--label", labels)?});
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Set a label
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Driver: local
+    #[arg(short, long, value_name = "DRIVER", default_value = "local")]
+    pub driver: String,
+    /// Option for the driver
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub opt: Vec<String>,
+    /// Its name; made up if none
+    pub name: Option<String>,
+}
+
+/// `sprat volume ls`
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only names
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Filter: dangling=true, name=…, label=…
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// json, table, or a Go template
+    #[arg(long)]
+    pub format: Option<String>,
+}
+
+/// `sprat volume rm`
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// A missing one is no error
+    #[arg(short, long)]
+    pub force: bool,
+    /// Names
+    #[arg(required = true)]
+    pub volumes: Vec<String>,
+}
+
+/// `sprat volume …`
+pub(crate) async fn run(client: &Client, command: VolumeCommand) -> Outcome {
+    match command {
+        VolumeCommand::Create(args) => create(client, args).await,
+        VolumeCommand::Ls(args) => list(client, args).await,
+        VolumeCommand::Inspect(args) => inspect::kind(client, args, "volume").await,
+        VolumeCommand::Rm(args) => remove(client, args).await,
+        VolumeCommand::Prune(args) => prune::volumes(client, args).await,
+    }
+}
+
+async fn create(client: &Client, args: CreateArgs) -> Outcome {
+    let body = json!({
+        "Name": args.name.unwrap_or_default(),
+        "Driver": args.driver,
+        "DriverOpts": pairs("--opt", &args.opt)?,
+        "Labels": pairs("--label", &args.label)?,
+    });
     let volume: Value = client.post("/volumes/create", Some(&body)).await?;
     outln!("{}", volume.get("Name").and_then(Value::as_str).unwrap_or_default());
     Ok(0)
 }
 
-/// `sprat volume ls`
-pub(crate) async fn list(client: &Client, quiet: bool, format: Option<String>) -> Outcome {
-    let answer: Value = client.get("/volumes").await?;
+async fn list(client: &Client, args: ListArgs) -> Outcome {
+    let answer: Value = client.get(&Query::new("/volumes").filters(&args.filter)?.path()).await?;
     let volumes = answer.get("Volumes").and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |v: &Value, name: &str| v.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if quiet {
-        for volume in &volumes {
-            outln!("{}", text(volume, "Name"));
+    let lines: Vec<Row> = volumes.iter().map(row_of).collect();
+    if args.quiet {
+        for name in lines.iter().filter_map(|line| line.get("Name").and_then(Value::as_str)) {
+            outln!("{name}");
         }
         return Ok(0);
     }
-    let lines: Vec<Row> = volumes
-        .iter()
-        .map(|v| {
-            row([
-                ("Driver", text(v, "Driver").into()),
-                ("Name", text(v, "Name").into()),
-                ("Mountpoint", text(v, "Mountpoint").into()),
-            ])
-        })
-        .collect();
-    rows::print(&lines, &[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], format.as_deref())?;
+    rows::print(&lines, &[("Driver", "DRIVER"), ("Name", "VOLUME NAME")], args.format.as_deref())?;
     Ok(0)
 }
 
-/// `sprat volume rm`
-pub(crate) async fn remove(client: &Client, force: bool, volumes: &[String]) -> Outcome {
+/// A volume as a row.
+pub(super) fn row_of(v: &Value) -> Row {
+    let text = |name: &str| v.get(name).and_then(Value::as_str).unwrap_or_default();
+    let labels = v.get("Labels").and_then(Value::as_object).into_iter().flatten();
+    let labels: Vec<_> = labels.map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+    // Only `system df` measures volumes.
+    let usage = |name: &str| v.pointer(&format!("/UsageData/{name}")).and_then(Value::as_u64);
+    row([
+        ("Driver", text("Driver").into()),
+        ("Name", text("Name").into()),
+        ("Scope", text("Scope").into()),
+        ("Mountpoint", text("Mountpoint").into()),
+        ("Labels", labels.join(",").into()),
+        ("Links", usage("RefCount").map_or("N/A".into(), |links| links.to_string()).into()),
+        ("Size", usage("Size").map_or("N/A".into(), size).into()),
+    ])
+}
+
+async fn remove(client: &Client, args: RemoveArgs) -> Outcome {
     let mut status = 0;
-    for name in volumes {
-        let path = Query::new(format!("/volumes/{}", segment(name))).flag("force", force).path();
+    for name in &args.volumes {
+        let path = Query::new(format!("/volumes/{}", segment(name))).flag("force", args.force).path();
         match client.delete::<Value>(&path).await {
             Ok(_) => outln!("{name}"),
             Err(error) => {

@@ -4,8 +4,11 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::template;
+use super::template::Template;
 use crate::error::CliError;
+
+/// Digits of a short id.
+const SHORT: usize = 12;
 
 /// A row: fields by docker's names (`ID`, `Image` …).
 pub(crate) type Row = Map<String, Value>;
@@ -28,16 +31,39 @@ pub(crate) fn print(rows: &[Row], columns: Columns<'_>, format: Option<&str>) ->
     }
 }
 
+/// Prints only the ids, each once.
+pub(crate) fn ids(lines: &[Row]) -> crate::error::Outcome {
+    let mut seen = std::collections::HashSet::new();
+    for id in lines.iter().filter_map(|line| line.get("ID").and_then(Value::as_str)).filter(|id| seen.insert(*id)) {
+        outln!("{id}");
+    }
+    Ok(0)
+}
+
+/// A shortened id.
+pub(crate) fn short(id: &str, full: bool) -> String {
+    if full { id.to_owned() } else { id.chars().take(SHORT).collect() }
+}
+
+/// A text with at most `letters`, cut with an ellipsis.
+pub(crate) fn cut(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters - 1).chain(['…']).collect()
+}
+
 fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<String, CliError> {
     match format {
         None | Some("table" | "") => Ok(table(rows, columns)),
         Some("json") => Ok(rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect()),
         Some(text) => match text.strip_prefix("table ") {
             Some(template) => templated_table(rows, columns, template),
-            None => rows
-                .iter()
-                .map(|row| template::render(text, &Value::Object(row.clone())).map(|line| line + "\n"))
-                .collect(),
+            None => {
+                // Read before there are rows, so that a mistake shows though there are none.
+                let template = Template::parse(text)?;
+                rows.iter().map(|row| template.render(&Value::Object(row.clone())).map(|line| line + "\n")).collect()
+            }
         },
     }
 }
@@ -55,14 +81,26 @@ fn table(rows: &[Row], columns: Columns<'_>) -> String {
 
 fn templated_table(rows: &[Row], columns: Columns<'_>, template: &str) -> Result<String, CliError> {
     let template = template.replace("\\t", "\t");
-    let headings: Row = columns.iter().map(|(field, head)| ((*field).to_owned(), (*head).into())).collect();
+    let headings = headings(columns, &template);
     let split = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
-    let heads = split(template::render(&template, &Value::Object(headings))?);
+    let template = Template::parse(&template)?;
+    let heads = split(template.render(&Value::Object(headings))?);
     let lines = rows
         .iter()
-        .map(|row| template::render(&template, &Value::Object(row.clone())).map(split))
+        .map(|row| template.render(&Value::Object(row.clone())).map(split))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(align(heads, lines.into_iter()))
+}
+
+/// Headings of all fields that a template names: those of the default table, and else the field's own name.
+fn headings(columns: Columns<'_>, template: &str) -> Row {
+    let named = template.split('.').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
+    });
+    let mut headings: Row = named.map(|field| (field.to_owned(), field.to_uppercase().into())).collect();
+    headings.extend(columns.iter().map(|(field, head)| ((*field).to_owned(), (*head).into())));
+    headings
 }
 
 /// Columns three spaces apart, without borders, as docker prints them.
@@ -99,6 +137,7 @@ mod tests {
             render(&rows, &columns, Some("table {{.N}}\\t{{.ID}}")).unwrap(),
             "NUMBER   CONTAINER ID\n10       a\n2        longer\n"
         );
+        assert_eq!(render(&[], &columns, Some("table {{.ID}}\\t{{.Other}}")).unwrap(), "CONTAINER ID   OTHER\n");
         assert_eq!(render(&rows, &columns, Some("json")).unwrap().lines().count(), 2);
     }
 }

@@ -2,28 +2,115 @@
 
 use std::collections::HashMap;
 
-use gtmpl::{FuncError, Template, Value as Go};
+use gtmpl::error::{ExecError, ParseError};
+use gtmpl::{FuncError, Template as Parsed, Value as Go};
 use serde_json::Value;
 
 use crate::error::CliError;
 
+/// Exit status for a wrong template, as docker has it.
+const WRONG_TEMPLATE: u8 = 64;
+
+/// Bytes of the longest template, and its deepest parentheses: the parser recurses.
+const LONGEST: usize = 16 * 1024;
+const DEEPEST: usize = 64;
+
+/// Fields that an error names.
+const FIELDS_NAMED: usize = 40;
+
+/// A template that was understood.
+pub(crate) struct Template<'a> {
+    text: &'a str,
+    parsed: Parsed,
+}
+
+impl<'a> Template<'a> {
+    /// Reads a template.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, CliError> {
+        let wrong = |why: &str| {
+            CliError::new(format!("failed to parse template {:?}", short(text)))
+                .why(why)
+                .fix("write fields as --format json shows them: {{.ID}}, {{json .}}")
+                .status(WRONG_TEMPLATE)
+        };
+        if text.len() > LONGEST {
+            return Err(wrong(&format!("it has more than {LONGEST} bytes")));
+        }
+        if depth(text) > DEEPEST {
+            return Err(wrong(&format!("it is nested more than {DEEPEST} deep")));
+        }
+        let mut parsed = Parsed::default();
+        parsed.add_func("json", to_json);
+        parsed.add_func("upper", |args| map("upper", args, |s| s.to_uppercase()));
+        parsed.add_func("lower", |args| map("lower", args, |s| s.to_lowercase()));
+        parsed.add_func("title", |args| map("title", args, capitalised));
+        parsed.add_func("join", join);
+        let unescaped = text.replace("\\t", "\t").replace("\\n", "\n");
+        parsed.parse(unescaped).map_err(|error| match error {
+            ParseError::WithContext(_, why) => wrong(&why.replace("  ", " ")),
+            other => wrong(&other.to_string()),
+        })?;
+        Ok(Self { text, parsed })
+    }
+
+    /// Fills it in.
+    pub(crate) fn render(&self, value: &Value) -> Result<String, CliError> {
+        self.parsed.render(&gtmpl::Context::from(go(value))).map_err(|error| self.failed(&error))
+    }
+
+    /// The parser's errors print whole values in Rust's notation; these are for users.
+    fn failed(&self, error: &ExecError) -> CliError {
+        let (why, fix) = match error {
+            ExecError::NoFiledFor(field, value) => (format!("there is no field {field:?}"), fields(value)),
+            ExecError::InvalidRange(_) => ("range needs a list or a map".to_owned(), String::new()),
+            ExecError::FuncError(FuncError::UnableToConvertFromValue) => {
+                ("a function got what it can't use".to_owned(), String::new())
+            }
+            other => (other.to_string(), String::new()),
+        };
+        let fix = if fix.is_empty() { "see the fields with --format json".to_owned() } else { fix };
+        CliError::new(format!("failed to execute template {:?}", short(self.text)))
+            .why(why)
+            .fix(fix)
+            .status(WRONG_TEMPLATE)
+    }
+}
+
 /// Renders `value` with a Go template.
 pub(crate) fn render(template: &str, value: &Value) -> Result<String, CliError> {
-    let wrong = |why: &dyn std::fmt::Display| {
-        CliError::new(format!("template parsing error in --format {template:?}"))
-            .why(why)
-            .fix("fields are named as in --format json: {{.ID}}, {{json .}}")
-            .status(64)
-    };
-    let mut parsed = Template::default();
-    parsed.add_func("json", to_json);
-    parsed.add_func("upper", |args| map(args, |s| s.to_uppercase()));
-    parsed.add_func("lower", |args| map(args, |s| s.to_lowercase()));
-    parsed.add_func("title", |args| map(args, capitalised));
-    parsed.add_func("join", join);
-    let unescaped = template.replace("\\t", "\t").replace("\\n", "\n");
-    parsed.parse(unescaped).map_err(|e| wrong(&e))?;
-    parsed.render(&gtmpl::Context::from(go(value))).map_err(|e| wrong(&e))
+    Template::parse(template)?.render(value)
+}
+
+/// As much of a template as an error shows.
+fn short(text: &str) -> String {
+    super::rows::cut(text, 80)
+}
+
+/// How deep parentheses and blocks may go.
+fn depth(text: &str) -> usize {
+    let mut deep = 0_usize;
+    let mut deepest = 0;
+    for c in text.chars() {
+        match c {
+            '(' => deep += 1,
+            ')' => deep = deep.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(deep);
+    }
+    let blocks = ["if", "range", "with"].iter().map(|word| text.matches(&format!("{{{{{word} ")).count());
+    deepest.max(blocks.sum())
+}
+
+/// What there is instead of a missing field.
+fn fields(value: &Go) -> String {
+    let (Go::Object(map) | Go::Map(map)) = value else { return String::new() };
+    let mut names: Vec<_> = map.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(FIELDS_NAMED);
+    names.truncate(FIELDS_NAMED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("name one of these: {}{rest}", names.join(", "))
 }
 
 /// JSON as a template value.
@@ -57,11 +144,11 @@ fn to_json(args: &[Go]) -> Result<Go, FuncError> {
     args.first().map(|v| Go::String(back(v).to_string())).ok_or_else(|| FuncError::AtLeastXArgs("json".into(), 1))
 }
 
-fn map(args: &[Go], change: impl Fn(&str) -> String) -> Result<Go, FuncError> {
+fn map(name: &str, args: &[Go], change: impl Fn(&str) -> String) -> Result<Go, FuncError> {
     match args.first() {
         Some(Go::String(s)) => Ok(Go::String(change(s))),
         Some(other) => Ok(Go::String(change(&other.to_string()))),
-        None => Err(FuncError::AtLeastXArgs("function".into(), 1)),
+        None => Err(FuncError::AtLeastXArgs(name.into(), 1)),
     }
 }
 
@@ -97,6 +184,26 @@ mod tests {
 
     #[test]
     fn a_broken_template_is_an_error_that_says_so() {
-        assert!(render("{{.ID", &json!({})).unwrap_err().what.contains("template"));
+        for (template, why) in [
+            ("{{.ID", "unexpected"),
+            ("{{nope .ID}}", "function nope not defined"),
+            ("{{join .ID}}", "join requires exactly 2"),
+            ("{{.State.Nope.X}}", "no field \"Nope\""),
+            ("{{range .ID}}{{end}}", "range needs"),
+        ] {
+            let error = render(template, &json!({"ID": "a", "State": {"Code": 3}})).unwrap_err();
+            assert!(error.what.contains("template") && error.why.contains(why), "{error:?}");
+            assert!(!error.fix.is_empty() && !format!("{}{}", error.why, error.fix).contains("String("), "{error:?}");
+        }
+        let error = render("{{.Nope}}", &json!({"ID": "a", "Names": "b"})).unwrap_err();
+        assert_eq!(error.fix, "name one of these: ID, Names");
+    }
+
+    #[test]
+    fn a_template_without_end_is_refused_before_it_is_read() {
+        let deep = format!("{{{{{}1{}}}}}", "(".repeat(5000), ")".repeat(5000));
+        assert!(render(&deep, &json!({})).unwrap_err().why.contains("deep"));
+        assert!(render(&"{{if .}}".repeat(1000), &json!({})).unwrap_err().why.contains("deep"));
+        assert!(render(&"x".repeat(LONGEST + 1), &json!({})).unwrap_err().why.contains("bytes"));
     }
 }

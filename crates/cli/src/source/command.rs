@@ -37,12 +37,35 @@ pub(super) fn run(folder: &Path, manifest: &Manifest, activity: &Activity) -> Re
         eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         return Err(CliError::new(format!("the build command {shown:?} failed"))
             .why(output.status)
-            .fix("see its output above"));
+            .fix(advice(&String::from_utf8_lossy(&output.stderr))));
     }
     let programs: Vec<_> = manifest.build.output.paths().iter().map(|path| folder.join(path)).collect();
     match programs.iter().find(|path| !path.is_file()) {
         None => Ok(programs),
         Some(path) => Err(CliError::new(format!("the build command made no {}", path.display()))
             .fix("correct `output` in sprat.toml, or the command")),
+    }
+}
+
+/// What to do about a failed command: the compilers of the examples come from PyPI, and are the first thing to be missing.
+fn advice(stderr: &str) -> &'static str {
+    if stderr.contains("No module named ziglang") || stderr.contains("No module named 'ziglang'") {
+        "pip install ziglang (in a virtual environment: PYTHON=venv/bin/python names its Python)"
+    } else if stderr.contains("not found") {
+        "install the tool that is not found, or correct `command` in sprat.toml"
+    } else {
+        "see its output above"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_compiler_is_told_with_where_it_comes_from() {
+        assert!(advice("/usr/bin/python3: No module named ziglang\n").starts_with("pip install ziglang"));
+        assert!(advice("sh: 1: python3: not found\n").contains("install the tool"));
+        assert_eq!(advice("error: expected ';'"), "see its output above");
     }
 }

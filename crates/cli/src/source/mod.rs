@@ -3,11 +3,13 @@
 mod cargo;
 mod command;
 mod context;
+mod input;
 mod manifest;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use context::Context;
+pub(crate) use input::dockerfile_from_input;
 
 use crate::error::CliError;
 use crate::render::progress::Activity;
@@ -34,43 +36,62 @@ impl Source {
         (written_as_path && path.is_dir()).then(|| Self::Folder(path.into()))
     }
 
-    /// The image name that the source gets when none is given: its own name.
-    pub(crate) fn default_tag(&self) -> Result<String, CliError> {
-        let path = match self {
-            Self::Program(path) => path.with_extension(""),
-            Self::Folder(path) => path.canonicalize()?,
-        };
-        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let name: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
-        let name = name.trim_matches(['.', '_', '-']).to_owned();
-        Ok(if name.is_empty() { "program".into() } else { name })
-    }
-
     /// Compiles what there is to compile and packs the build context.
     pub(crate) fn prepare(&self, dockerfile: Option<&Path>, activity: &Activity) -> Result<Context, CliError> {
         match self {
             Self::Program(path) => context::of_program(path),
             Self::Folder(folder) => {
-                let programs = compile(folder, activity)?;
+                let programs = compile(folder, dockerfile.is_some(), activity)?;
                 context::of_folder(folder, programs, dockerfile)
             }
         }
     }
 }
 
-/// Compiles a folder's programs; a folder with nothing but a Dockerfile has none.
-fn compile(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
+/// Letters of a path that its image is named after; a repository has at most 255.
+const LONGEST_NAME: usize = 128;
+
+/// A path's last part as the name of an image.
+fn repository(path: &Path) -> String {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    // Separators may not stand side by side (OCI distribution, "Pulling manifests").
+    let mut repository = String::new();
+    for c in name.chars().take(LONGEST_NAME).map(|c| if allowed(c) { c } else { '-' }) {
+        if c.is_ascii_alphanumeric() || repository.ends_with(|last: char| last.is_ascii_alphanumeric()) {
+            repository.push(c);
+        }
+    }
+    let repository = repository.trim_end_matches(['.', '_', '-']);
+    if repository.is_empty() { "program".into() } else { repository.to_owned() }
+}
+
+/// Compiles a folder's programs; a folder with nothing but a Dockerfile, or one from elsewhere, has none.
+fn compile(folder: &Path, dockerfile: bool, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
     if let Some(manifest) = manifest::read(folder)? {
         return command::run(folder, &manifest, activity);
     }
     if folder.join("Cargo.toml").is_file() {
         return cargo::build(folder, activity);
     }
-    if folder.join("Dockerfile").is_file() {
+    if dockerfile || folder.join("Dockerfile").is_file() {
         return Ok(Vec::new());
     }
     Err(CliError::new(format!("{} is no source folder", folder.display()))
         .why("it has no Dockerfile, no Cargo.toml and no sprat.toml")
         .fix("name a folder with one of them, a .wasm or .wat file, or an image"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_become_names_of_images() {
+        for (path, name) in
+            [("a/Hello", "hello"), ("x y__z", "x-y_z"), ("..-", "program"), ("Ünï", "n"), ("a.b", "a.b")]
+        {
+            assert_eq!(repository(Path::new(path)), name, "{path}");
+        }
+    }
 }

@@ -63,7 +63,9 @@ fn graph_driver(container: &Container) -> Value {
 
 fn state(container: &Container) -> ContainerState {
     let state = &container.state;
-    let exit = state.exit.as_ref();
+    let last = state.exit.as_ref();
+    // As docker has it, one that runs shows of its last run only when that ended.
+    let exit = last.filter(|_| !matches!(state.status, Status::Running | Status::Paused));
     let failed = !state.error.is_empty();
     ContainerState {
         status: list::state(state.status).to_owned(),
@@ -76,7 +78,7 @@ fn state(container: &Container) -> ContainerState {
         exit_code: exit.map_or(0, |exit| exit.code.into()),
         error: if failed { state.error.clone() } else { exit.map(|exit| exit.message.clone()).unwrap_or_default() },
         started_at: format_time(state.started),
-        finished_at: format_time(exit.map(|exit| exit.at)),
+        finished_at: format_time(last.map(|exit| exit.at)),
     }
 }
 

@@ -5,22 +5,24 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::args::ContainerArgs;
+use super::Attached;
+use super::flags::ContainerArgs;
 use crate::error::CliError;
+use crate::pairs::{labels, lines, pairs};
 use crate::quantity::{bytes, nanoseconds};
 
 /// The body for these flags and this image.
-pub(crate) fn body(args: &ContainerArgs, image: &str, attach: bool) -> Result<Value, CliError> {
+pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Result<Value, CliError> {
     let mut config = Map::new();
     config.insert("Image".into(), json!(image));
     config.insert("Tty".into(), json!(args.tty));
     config.insert("OpenStdin".into(), json!(args.interactive));
-    config.insert("StdinOnce".into(), json!(args.interactive && attach));
-    config.insert("AttachStdin".into(), json!(args.interactive && attach));
-    config.insert("AttachStdout".into(), json!(attach));
-    config.insert("AttachStderr".into(), json!(attach));
+    config.insert("StdinOnce".into(), json!(args.interactive && attached.stdin));
+    config.insert("AttachStdin".into(), json!(attached.stdin));
+    config.insert("AttachStdout".into(), json!(attached.stdout));
+    config.insert("AttachStderr".into(), json!(attached.stderr));
     config.insert("Env".into(), json!(environment(args)?));
-    config.insert("Labels".into(), json!(pairs("--label", &args.label)?));
+    config.insert("Labels".into(), json!(labels(&args.label_file, &args.label)?));
     if !args.args.is_empty() {
         config.insert("Cmd".into(), json!(args.args));
     }
@@ -40,8 +42,11 @@ pub(crate) fn body(args: &ContainerArgs, image: &str, attach: bool) -> Result<Va
     if let Some(seconds) = args.stop_timeout {
         config.insert("StopTimeout".into(), json!(seconds));
     }
-    let (exposed, bindings) = ports(&args.publish)?;
-    config.insert("ExposedPorts".into(), exposed);
+    let (mut exposed, bindings) = ports(&args.publish)?;
+    for port in &args.expose {
+        exposed.insert(exposable(port)?, json!({}));
+    }
+    config.insert("ExposedPorts".into(), Value::Object(exposed));
     config.insert("HostConfig".into(), host_config(args, bindings)?);
     Ok(Value::Object(config))
 }
@@ -67,6 +72,12 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         host.insert("Memory".into(), json!(bytes("--memory", memory)?));
     }
     if let Some(cpus) = args.cpus {
+        if !cpus.is_finite() {
+            return Err(CliError::new(format!("invalid --cpus {cpus}"))
+                .why("it is no number")
+                .fix("write a number such as 0.5 or 2")
+                .status(125));
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a count of CPUs in billionths fits")]
         host.insert("NanoCpus".into(), json!((cpus * 1e9) as i64));
     }
@@ -79,18 +90,19 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         annotations.insert("dev.sprat.wall-clock".to_owned(), format!("{ms}ms"));
     }
     host.insert("Annotations".into(), json!(annotations));
+    if args.publish_all {
+        host.insert("PublishAllPorts".into(), json!(true));
+    }
+    if !args.storage_opt.is_empty() {
+        host.insert("StorageOpt".into(), json!(pairs("--storage-opt", &args.storage_opt)?));
+    }
+    args.foreign.add_to(&mut host)?;
     Ok(Value::Object(host))
 }
 
 /// `-e NAME` passes the caller's variable on, as docker does; files come before flags.
 fn environment(args: &ContainerArgs) -> Result<Vec<String>, CliError> {
-    let mut lines = Vec::new();
-    for path in &args.env_file {
-        let text = fs_err::read_to_string(path)?;
-        lines.extend(
-            text.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned),
-        );
-    }
+    let mut lines = lines("--env-file", &args.env_file)?;
     lines.extend(args.env.iter().cloned());
     let passed = |line: String| {
         if line.contains('=') {
@@ -99,16 +111,6 @@ fn environment(args: &ContainerArgs) -> Result<Vec<String>, CliError> {
         std::env::var(&line).ok().map(|value| format!("{line}={value}"))
     };
     Ok(lines.into_iter().filter_map(passed).collect())
-}
-
-/// `KEY=VALUE` flags as a map.
-pub(crate) fn pairs(flag: &str, values: &[String]) -> Result<BTreeMap<String, String>, CliError> {
-    let pair = |text: &String| match text.split_once('=') {
-        Some(("", _)) => Err(CliError::new(format!("invalid {flag} {text:?}")).fix("write KEY=VALUE").status(125)),
-        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-        None => Ok((text.clone(), String::new())),
-    };
-    values.iter().map(pair).collect()
 }
 
 /// Makes a relative source of `-v` absolute, as docker does for `./` and `../`.
@@ -177,7 +179,7 @@ fn ulimit(text: &str) -> Result<Value, CliError> {
 }
 
 /// `[IP:][HOST:]CONTAINER[/PROTOCOL]` flags as `ExposedPorts` and `PortBindings`.
-fn ports(flags: &[String]) -> Result<(Value, Value), CliError> {
+fn ports(flags: &[String]) -> Result<(Map<String, Value>, Value), CliError> {
     let mut exposed = Map::new();
     let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for flag in flags {
@@ -198,7 +200,18 @@ fn ports(flags: &[String]) -> Result<(Value, Value), CliError> {
         let ip = ip.trim_start_matches('[').trim_end_matches(']');
         bindings.entry(key).or_default().push(json!({"HostIp": ip, "HostPort": host}));
     }
-    Ok((Value::Object(exposed), json!(bindings)))
+    Ok((exposed, json!(bindings)))
+}
+
+/// `PORT[/PROTOCOL]`, with its protocol.
+fn exposable(text: &str) -> Result<String, CliError> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    match port.parse::<u16>() {
+        Ok(port) => Ok(format!("{port}/{protocol}")),
+        Err(e) => {
+            Err(CliError::new(format!("invalid --expose {text:?}")).why(e).fix("write PORT[/tcp|udp]").status(125))
+        }
+    }
 }
 
 #[cfg(test)]

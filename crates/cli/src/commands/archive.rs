@@ -1,65 +1,53 @@
-//! `sprat pull`, `push`, `save`, `load`, `import`.
+//! `sprat save`, `load` and `import`.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
+use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::args::{ImportArgs, LoadArgs, PullArgs, PushArgs, SaveArgs};
 use crate::client::{self, Client};
-use crate::credentials;
 use crate::error::{CliError, Outcome};
-use crate::query::{Query, segment};
+use crate::name::split;
+use crate::query::Query;
 use crate::render::progress::Transfers;
 
-/// Splits a name into repository and tag (or digest).
-fn split(image: &str) -> (&str, Option<&str>) {
-    if let Some((name, digest)) = image.split_once('@') {
-        return (name, Some(digest));
-    }
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (image, None),
-    }
+/// `sprat save`
+#[derive(Debug, Args)]
+pub(crate) struct SaveArgs {
+    /// File to write instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Names or ids
+    #[arg(required = true)]
+    pub images: Vec<String>,
 }
 
-/// `sprat pull`
-pub(crate) async fn pull(client: &Client, args: PullArgs) -> Outcome {
-    if split(&args.image).1.is_none() && !args.quiet {
-        outln!("Using default tag: latest");
-    }
-    fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
-    outln!("{}", args.image);
-    Ok(0)
+/// `sprat load`
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// File to read instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Option<std::path::PathBuf>,
+    /// Only errors
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
-/// Pulls with progress on standard error.
-pub(super) async fn fetch(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Result<(), CliError> {
-    let (name, tag) = split(image);
-    let path = Query::new("/images/create")
-        .add("fromImage", name)
-        .add("tag", tag.unwrap_or("latest"))
-        .option("platform", platform)
-        .path();
-    let auth = credentials::header(&credentials::registry_of(image))?;
-    let headers = [("X-Registry-Auth", auth.as_str()), ("Content-Length", "0")];
-    let response = client.send(Method::POST, &path, &headers, client::empty()).await?;
-    let mut transfers = Transfers::start(quiet);
-    client.lines(response, |message| transfers.message(&message)).await
-}
-
-/// `sprat push`
-pub(crate) async fn push(client: &Client, args: PushArgs) -> Outcome {
-    let (name, tag) = split(&args.image);
-    let path = Query::new(format!("/images/{}/push", segment(name))).add("tag", tag.unwrap_or("latest")).path();
-    let auth = credentials::header(&credentials::registry_of(&args.image))?;
-    let headers = [("X-Registry-Auth", auth.as_str()), ("Content-Length", "0")];
-    let response = client.send(Method::POST, &path, &headers, client::empty()).await?;
-    let mut transfers = Transfers::start(args.quiet);
-    client.lines(response, |message| transfers.message(&message)).await?;
-    outln!("{}", args.image);
-    Ok(0)
+/// `sprat import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Dockerfile instruction to apply
+    #[arg(short, long, value_name = "INSTRUCTION")]
+    pub change: Vec<String>,
+    /// Message
+    #[arg(short, long)]
+    pub message: Option<String>,
+    /// Tar file, or - for standard input
+    pub file: std::path::PathBuf,
+    /// Name of the image
+    pub name: Option<String>,
 }
 
 /// `sprat save`
@@ -94,7 +82,16 @@ async fn save_file(client: &Client, query: &str, path: &Path) -> Outcome {
 /// A file, or standard input (also as `-`), as something to send.
 fn input(path: Option<&Path>) -> Result<tokio::fs::File, CliError> {
     match path.filter(|p| *p != Path::new("-")) {
-        Some(path) => Ok(tokio::fs::File::from_std(fs_err::File::open(path)?.into_parts().0)),
+        Some(path) => {
+            let unread = |why: &dyn std::fmt::Display| {
+                CliError::new(format!("cannot read {}", path.display())).why(why).fix("name a tar file, or - for input")
+            };
+            let file = std::fs::File::open(path).map_err(|e| unread(&e))?;
+            if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                return Err(unread(&"it is a folder"));
+            }
+            Ok(tokio::fs::File::from_std(file))
+        }
         None if std::io::stdin().is_terminal() => {
             Err(CliError::new("a tar is not read from a terminal").fix("name a file, or redirect"))
         }
@@ -149,16 +146,4 @@ pub(crate) async fn import(client: &Client, args: ImportArgs) -> Outcome {
         })
         .await?;
     Ok(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_no_tag() {
-        assert_eq!(split("localhost:5000/a"), ("localhost:5000/a", None));
-        assert_eq!(split("localhost:5000/a:1"), ("localhost:5000/a", Some("1")));
-        assert_eq!(split("a@sha256:00"), ("a", Some("sha256:00")));
-    }
 }

@@ -1,0 +1,134 @@
+//! `sprat ps`
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Outcome;
+use crate::quantity::size;
+use crate::query::Query;
+use crate::render::rows::{self, Row, cut, row, short};
+use crate::time::ago;
+
+/// Letters of a shown command.
+const COMMAND: usize = 20;
+
+/// `sprat ps`
+#[derive(Debug, Args)]
+pub(crate) struct PsArgs {
+    /// Those that don't run too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Only ids
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Bytes that each container wrote, and of all its files
+    #[arg(short, long)]
+    pub size: bool,
+    /// Full ids and commands
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Only the newest so many
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub last: Option<usize>,
+    /// Only the newest
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Filter: status=running, name=…, label=…, ancestor=…
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// json, table, or a Go template
+    #[arg(long)]
+    pub format: Option<String>,
+}
+
+/// `sprat ps`
+pub(crate) async fn run(client: &Client, args: PsArgs) -> Outcome {
+    let last = if args.latest { Some(1) } else { args.last };
+    // A template asks for sizes by naming them, as with docker.
+    let sized = args.size || args.format.as_deref().is_some_and(|format| format.contains(".Size"));
+    let path = Query::new("/containers/json")
+        .flag("all", args.all)
+        .flag("size", sized)
+        .option("limit", last.map(|n| n.to_string()).as_deref())
+        .filters(&args.filter)?
+        .path();
+    let list: Vec<Value> = client.get(&path).await?;
+    let lines: Vec<Row> = list.iter().map(|c| row_of(c, args.no_trunc)).collect();
+    if args.quiet {
+        return rows::ids(&lines);
+    }
+    let mut columns = vec![
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Command", "COMMAND"),
+        ("RunningFor", "CREATED"),
+        ("Status", "STATUS"),
+        ("Ports", "PORTS"),
+        ("Names", "NAMES"),
+    ];
+    if args.size {
+        columns.push(("Size", "SIZE"));
+    }
+    rows::print(&lines, &columns, args.format.as_deref())?;
+    Ok(0)
+}
+
+/// A container as a row.
+pub(super) fn row_of(c: &Value, full: bool) -> Row {
+    let text = |name: &str| c.get(name).and_then(Value::as_str).unwrap_or_default();
+    let listed = |name: &str| c.get(name).and_then(Value::as_array).into_iter().flatten();
+    let names: Vec<_> = listed("Names").filter_map(Value::as_str).map(|n| n.trim_start_matches('/')).collect();
+    let command = if full { text("Command").to_owned() } else { cut(text("Command"), COMMAND) };
+    let created = c.get("Created").and_then(Value::as_i64).unwrap_or_default();
+    let labels: Vec<_> = c
+        .get("Labels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
+        .collect();
+    let mounts: Vec<_> =
+        listed("Mounts").filter_map(|m| m.get("Name").or_else(|| m.get("Source")).and_then(Value::as_str)).collect();
+    let volumes = listed("Mounts").filter(|m| m.get("Type").and_then(Value::as_str) == Some("volume")).count();
+    let networks = c.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+    let networks: Vec<_> = networks.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    row([
+        ("ID", short(text("Id"), full).into()),
+        ("Image", text("Image").into()),
+        ("Command", format!("\"{command}\"").into()),
+        ("CreatedAt", jiff::Timestamp::from_second(created).unwrap_or_default().to_string().into()),
+        ("RunningFor", ago(created).into()),
+        ("State", text("State").into()),
+        ("Status", text("Status").into()),
+        ("Ports", ports(c).into()),
+        ("Names", names.join(",").into()),
+        ("Labels", labels.join(",").into()),
+        ("Mounts", mounts.join(",").into()),
+        ("Networks", networks.join(",").into()),
+        ("LocalVolumes", volumes.to_string().into()),
+        ("Size", sizes(c).into()),
+    ])
+}
+
+/// `12B (virtual 1.2MB)`: what it wrote, and all its files; empty if nobody asked.
+fn sizes(c: &Value) -> String {
+    let bytes = |name: &str| c.get(name).and_then(Value::as_u64);
+    match (bytes("SizeRw"), bytes("SizeRootFs")) {
+        (Some(written), Some(all)) => format!("{} (virtual {})", size(written), size(all)),
+        (written, all) => written.or(all).map(size).unwrap_or_default(),
+    }
+}
+
+fn ports(c: &Value) -> String {
+    let one = |p: &Value| {
+        let text = |name: &str| p.get(name).and_then(Value::as_str).unwrap_or_default();
+        let number = |name: &str| p.get(name).and_then(Value::as_u64).unwrap_or_default();
+        match number("PublicPort") {
+            0 => format!("{}/{}", number("PrivatePort"), text("Type")),
+            public => format!("{}:{public}->{}/{}", text("IP"), number("PrivatePort"), text("Type")),
+        }
+    };
+    let list: Vec<_> = c.get("Ports").and_then(Value::as_array).into_iter().flatten().map(one).collect();
+    list.join(", ")
+}

@@ -1,0 +1,145 @@
+//! Flags that docker has and a wasm guest has no use for.
+//!
+//! They are not in the help. They are read all the same, because a script written for docker passes them, and handed to
+//! the daemon: it knows which hold anyway, which have no effect (a warning) and which are refused, and says why.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::error::CliError;
+use crate::pairs::pairs;
+use crate::quantity::bytes;
+
+/// Those flags.
+#[derive(Debug, Args)]
+pub(crate) struct Foreign {
+    #[arg(long, hide = true)]
+    privileged: bool,
+    #[arg(long, hide = true)]
+    init: bool,
+    #[arg(long, hide = true)]
+    oom_kill_disable: bool,
+    #[arg(long, hide = true)]
+    cap_add: Vec<String>,
+    #[arg(long, hide = true)]
+    cap_drop: Vec<String>,
+    #[arg(long, hide = true)]
+    device: Vec<String>,
+    #[arg(long, hide = true)]
+    gpus: Option<String>,
+    #[arg(long, hide = true)]
+    security_opt: Vec<String>,
+    #[arg(long, hide = true)]
+    volumes_from: Vec<String>,
+    #[arg(long, hide = true)]
+    link: Vec<String>,
+    #[arg(long, hide = true)]
+    dns: Vec<String>,
+    #[arg(long, hide = true)]
+    add_host: Vec<String>,
+    #[arg(long, hide = true)]
+    sysctl: Vec<String>,
+    #[arg(long, hide = true)]
+    volume_driver: Option<String>,
+    #[arg(long, hide = true)]
+    runtime: Option<String>,
+    #[arg(long, hide = true)]
+    pid: Option<String>,
+    #[arg(long, hide = true)]
+    ipc: Option<String>,
+    #[arg(long, hide = true)]
+    uts: Option<String>,
+    #[arg(long, hide = true)]
+    userns: Option<String>,
+    #[arg(long, hide = true)]
+    cgroupns: Option<String>,
+    #[arg(long, hide = true)]
+    cgroup_parent: Option<String>,
+    #[arg(long, hide = true)]
+    cpuset_cpus: Option<String>,
+    #[arg(short = 'c', long, hide = true)]
+    cpu_shares: Option<i64>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pids_limit: Option<i64>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    oom_score_adj: Option<i64>,
+    #[arg(long, hide = true)]
+    memory_reservation: Option<String>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    memory_swap: Option<String>,
+    #[arg(long, hide = true)]
+    shm_size: Option<String>,
+}
+
+impl Foreign {
+    /// Adds what was given to a `HostConfig` (Docker Engine API).
+    pub(super) fn add_to(&self, host: &mut Map<String, Value>) -> Result<(), CliError> {
+        let mut add = |key: &str, value: Value| {
+            host.insert(key.to_owned(), value);
+        };
+        for (key, on) in
+            [("Privileged", self.privileged), ("Init", self.init), ("OomKillDisable", self.oom_kill_disable)]
+        {
+            if on {
+                add(key, json!(true));
+            }
+        }
+        for (key, list) in [
+            ("CapAdd", &self.cap_add),
+            ("CapDrop", &self.cap_drop),
+            ("SecurityOpt", &self.security_opt),
+            ("VolumesFrom", &self.volumes_from),
+            ("Links", &self.link),
+            ("Dns", &self.dns),
+            ("ExtraHosts", &self.add_host),
+        ] {
+            if !list.is_empty() {
+                add(key, json!(list));
+            }
+        }
+        for (key, text) in [
+            ("VolumeDriver", &self.volume_driver),
+            ("Runtime", &self.runtime),
+            ("PidMode", &self.pid),
+            ("IpcMode", &self.ipc),
+            ("UTSMode", &self.uts),
+            ("UsernsMode", &self.userns),
+            ("CgroupnsMode", &self.cgroupns),
+            ("CgroupParent", &self.cgroup_parent),
+            ("CpusetCpus", &self.cpuset_cpus),
+        ] {
+            if let Some(text) = text {
+                add(key, json!(text));
+            }
+        }
+        for (key, number) in
+            [("CpuShares", self.cpu_shares), ("PidsLimit", self.pids_limit), ("OomScoreAdj", self.oom_score_adj)]
+        {
+            if let Some(number) = number {
+                add(key, json!(number));
+            }
+        }
+        for (key, flag, size) in [
+            ("MemoryReservation", "--memory-reservation", &self.memory_reservation),
+            ("MemorySwap", "--memory-swap", &self.memory_swap),
+            ("ShmSize", "--shm-size", &self.shm_size),
+        ] {
+            match size.as_deref() {
+                Some("-1") => add(key, json!(-1)),
+                Some(size) => add(key, json!(bytes(flag, size)?)),
+                None => {}
+            }
+        }
+        if !self.sysctl.is_empty() {
+            add("Sysctls", json!(pairs("--sysctl", &self.sysctl)?));
+        }
+        if !self.device.is_empty() {
+            let devices: Vec<_> = self.device.iter().map(|path| json!({"PathOnHost": path})).collect();
+            add("Devices", json!(devices));
+        }
+        if self.gpus.is_some() {
+            add("DeviceRequests", json!([{"Count": -1}]));
+        }
+        Ok(())
+    }
+}

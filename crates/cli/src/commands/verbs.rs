@@ -1,0 +1,167 @@
+//! The verbs that docker has twice: alone, and below `container` or `image`.
+
+use clap::Subcommand;
+
+use super::archive::{self, ImportArgs, LoadArgs, SaveArgs};
+use super::attach::{self, AttachArgs};
+use super::build::{self, BuildArgs};
+use super::container::{self, KillArgs, NamesArgs, RenameArgs, RmArgs, StartArgs, StopArgs};
+use super::image::{self, CommitArgs, HistoryArgs, RmiArgs, TagArgs};
+use super::images::{self, ImagesArgs};
+use super::inspect::{self, InspectArgs};
+use super::logs::{self, LogsArgs};
+use super::prune::{self, ImagePruneArgs, PruneArgs};
+use super::ps::{self, PsArgs};
+use super::registry::{self, PullArgs, PushArgs};
+use super::run::{self, CreateArgs, RunArgs};
+use crate::client::Client;
+use crate::error::Outcome;
+
+/// Verbs on containers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerVerb {
+    /// Create and run a container from an image, a .wasm or .wat file, or a source folder
+    Run(Box<RunArgs>),
+    /// Create a container without starting it
+    Create(Box<CreateArgs>),
+    /// Start stopped containers
+    Start(StartArgs),
+    /// Stop running containers
+    Stop(StopArgs),
+    /// Restart containers
+    Restart(StopArgs),
+    /// Kill running containers
+    Kill(KillArgs),
+    /// Wait until containers stop, then print their exit status
+    Wait(NamesArgs),
+    /// Remove containers
+    #[command(alias = "remove")]
+    Rm(RmArgs),
+    /// Rename a container
+    Rename(RenameArgs),
+    /// Hold containers
+    Pause(NamesArgs),
+    /// Let held containers go on
+    Unpause(NamesArgs),
+    /// Attach to a running container
+    Attach(AttachArgs),
+    /// Fetch the logs of a container
+    Logs(LogsArgs),
+    /// Make an image of a container
+    Commit(CommitArgs),
+}
+
+impl ContainerVerb {
+    /// Does it.
+    pub(crate) async fn run(self, client: &Client) -> Outcome {
+        match self {
+            Self::Run(args) => run::run(client, *args).await,
+            Self::Create(args) => run::create(client, *args).await,
+            Self::Start(args) => container::start(client, args).await,
+            Self::Stop(args) => container::stop(client, args).await,
+            Self::Restart(args) => container::restart(client, args).await,
+            Self::Kill(args) => container::kill(client, args).await,
+            Self::Wait(args) => container::wait(client, args).await,
+            Self::Rm(args) => container::remove(client, args).await,
+            Self::Rename(args) => container::rename(client, args).await,
+            Self::Pause(args) => container::pause(client, args).await,
+            Self::Unpause(args) => container::unpause(client, args).await,
+            Self::Attach(args) => attach::run(client, args).await,
+            Self::Logs(args) => logs::run(client, args).await,
+            Self::Commit(args) => image::commit(client, args).await,
+        }
+    }
+}
+
+/// `sprat container …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerCommand {
+    #[command(flatten)]
+    Verb(ContainerVerb),
+    /// List containers
+    #[command(visible_alias = "list", alias = "ps")]
+    Ls(PsArgs),
+    /// Show details
+    Inspect(InspectArgs),
+    /// Remove all containers that don't run
+    Prune(PruneArgs),
+}
+
+impl ContainerCommand {
+    /// Does it.
+    pub(crate) async fn run(self, client: &Client) -> Outcome {
+        match self {
+            Self::Verb(verb) => verb.run(client).await,
+            Self::Ls(args) => ps::run(client, args).await,
+            Self::Inspect(args) => inspect::kind(client, args, "container").await,
+            Self::Prune(args) => prune::containers(client, args).await,
+        }
+    }
+}
+
+/// Verbs on images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageVerb {
+    /// Build an image from a folder, a .wasm or a .wat file, or standard input
+    Build(Box<BuildArgs>),
+    /// Give an image another name
+    Tag(TagArgs),
+    /// Write images to a tar archive
+    Save(SaveArgs),
+    /// Read images from a tar archive
+    Load(LoadArgs),
+    /// Make an image from a tar of its files
+    Import(ImportArgs),
+    /// Pull an image from a registry
+    Pull(PullArgs),
+    /// Push an image to a registry
+    Push(PushArgs),
+    /// Show how an image came to be
+    History(HistoryArgs),
+}
+
+impl ImageVerb {
+    /// Does it.
+    pub(crate) async fn run(self, client: &Client) -> Outcome {
+        match self {
+            Self::Build(args) => build::run(client, *args).await,
+            Self::Tag(args) => image::tag(client, args).await,
+            Self::Save(args) => archive::save(client, args).await,
+            Self::Load(args) => archive::load(client, args).await,
+            Self::Import(args) => archive::import(client, args).await,
+            Self::Pull(args) => registry::pull(client, args).await,
+            Self::Push(args) => registry::push(client, args).await,
+            Self::History(args) => image::history(client, args).await,
+        }
+    }
+}
+
+/// `sprat image …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    #[command(flatten)]
+    Verb(ImageVerb),
+    /// List images
+    #[command(visible_alias = "list")]
+    Ls(ImagesArgs),
+    /// Show details
+    Inspect(InspectArgs),
+    /// Remove images
+    #[command(alias = "remove")]
+    Rm(RmiArgs),
+    /// Remove unused images
+    Prune(ImagePruneArgs),
+}
+
+impl ImageCommand {
+    /// Does it.
+    pub(crate) async fn run(self, client: &Client) -> Outcome {
+        match self {
+            Self::Verb(verb) => verb.run(client).await,
+            Self::Ls(args) => images::run(client, args).await,
+            Self::Inspect(args) => inspect::kind(client, args, "image").await,
+            Self::Rm(args) => image::remove(client, args).await,
+            Self::Prune(args) => prune::images(client, args).await,
+        }
+    }
+}
