@@ -13,7 +13,8 @@ use crate::render::progress::Activity;
 const DEFAULT_TARGET: &str = "wasm32-wasip2";
 
 /// Vector code, and loops unrolled so far that interruption checks cost little (see `docs/benchmarks.md`).
-const RUSTFLAGS: &str = r#"["-Ctarget-feature=+simd128", "-Cllvm-args=-force-vector-interleave=4"]"#;
+const RUSTFLAGS: &str =
+    r#"["-Ctarget-feature=+simd128", "-Cllvm-args=-force-vector-interleave=8 -unroll-threshold=4000"]"#;
 
 /// Builds the project in release and gives its programs.
 pub(super) fn build(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {

@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::render::progress::Activity;
 
 /// Flags that make C and C++ guests fast and cheap to interrupt; a build command may use them.
-const C_FLAGS: &str = "-O3 -msimd128 -mllvm -force-vector-interleave=4";
+const C_FLAGS: &str = "-O3 -msimd128 -mllvm -force-vector-interleave=8 -mllvm -unroll-threshold=4000";
 
 /// Runs the command in the folder and gives the programs it made.
 pub(super) fn run(folder: &Path, manifest: &Manifest, activity: &Activity) -> Result<Vec<PathBuf>, CliError> {
