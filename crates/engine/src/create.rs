@@ -278,20 +278,19 @@ fn plain_mounts(spec: &ContainerSpec, root: &std::path::Path) -> Result<Vec<Moun
 pub(crate) fn refuse_own_state(root: &std::path::Path, source: &std::path::Path) -> Result<(), EngineError> {
     let real = source.canonicalize().map_err(EngineError::io("resolve the source of a bind mount"))?;
     let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+    let at = root.display();
     let (why, instead) = if real.starts_with(&root) {
-        ("is part of Sprat's own state", "mount another folder, or a volume")
+        (format!("is part of Sprat's own state ({at})"), "mount another folder, or a volume")
     } else if root.starts_with(&real) {
-        ("contains Sprat's own state, with the key that seals compiled code", "mount a folder within it that does not")
+        let why = format!("contains Sprat's own state ({at}), with the key that seals compiled code");
+        (why, "mount a folder within it that does not")
     } else if real.starts_with("/proc") {
-        ("shows the processes of the host", "mount another folder, or a volume")
+        ("shows the processes of the host".to_owned(), "mount another folder, or a volume")
     } else {
         return Ok(());
     };
-    Err(EngineError::Invalid(format!(
-        "invalid mount config for type \"bind\": {} {why} ({}): {instead}",
-        source.display(),
-        root.display()
-    )))
+    let source = source.display();
+    Err(EngineError::Invalid(format!("invalid mount config for type \"bind\": {source} {why}: {instead}")))
 }
 
 /// Makes a bind mount's source, or checks that it is there.

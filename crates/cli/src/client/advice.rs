@@ -3,10 +3,12 @@
 use hyper::StatusCode;
 
 /// Words of a refusal, and what to do.
-const ADVICE: [(&str, &str); 27] = [
+const ADVICE: [(&str, &str); 29] = [
     ("invalid reference format", "write NAME[:TAG] in lower-case letters, digits, '.', '_', '-' and '/'"),
     ("mount path must be absolute", "write the path in the container as /PATH"),
     ("mount type unknown", "use type=bind, volume or tmpfs"),
+    ("Sprat's own state", "mount another folder, or a volume"),
+    ("shows the processes of the host", "mount another folder, or a volume"),
     ("invalid mount config", "write type=bind|volume|tmpfs,source=…,target=/PATH[,readonly]"),
     ("number of CPUs", "write a number such as 0.5 or 2"),
     ("'AutoRemove'", "leave out --rm or --restart"),

@@ -11,6 +11,7 @@ use sprat_docker_api::ApiVersion;
 use tower::ServiceExt;
 
 use super::ApiError;
+use super::unread::Unread;
 use crate::address::origin;
 use crate::connection::Handler;
 
@@ -22,13 +23,20 @@ pub(super) fn handler(router: Router, guarded: bool) -> Handler {
     Arc::new(move |mut request: Request<Body>| {
         let checked = if guarded { refuse_foreign(&request) } else { Ok(()) };
         let ready = checked.and_then(|()| take_version(&mut request));
+        let unread = Unread::of(&mut request);
         let router = router.clone();
         let headers = Arc::clone(&headers);
         Box::pin(async move {
             let mut response: Response = match ready {
                 Ok(()) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
-                Err(error) => error.into_response(),
+                Err(error) => {
+                    drop(request);
+                    error.into_response()
+                }
             };
+            if response.status().is_client_error() || response.status().is_server_error() {
+                unread.discard().await;
+            }
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().extend(headers.iter().cloned());
             }

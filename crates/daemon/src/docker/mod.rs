@@ -18,6 +18,7 @@ mod params;
 mod sprat;
 mod system;
 mod unoffered;
+mod unread;
 mod volumes;
 
 use std::path::PathBuf;
