@@ -257,7 +257,7 @@ fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
 /// A guest or worker that is gone already has ended: its exit is on the way.
 fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
     match result {
-        Ok(()) | Err(ClientError::Gone(_) | ClientError::Refused { .. }) => Ok(()),
+        Ok(()) | Err(ClientError::Gone(_) | ClientError::Unsupported(_) | ClientError::Refused { .. }) => Ok(()),
         Err(error) => Err(EngineError::Worker(error.to_string())),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sprat_program::ProgramError;
 use sprat_sandbox::{FilesSpec, Mount, MountSource, ProgramSpec, Spec};
 use sprat_worker::{ClientError, LogOptions, StartRequest};
 
@@ -112,6 +113,10 @@ impl Core {
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
                     last = EngineError::Worker(error.to_string());
                     record.life().place = None;
+                }
+                Err(ClientError::Unsupported(what)) => {
+                    let path = request.spec.args.first().cloned().unwrap_or_default();
+                    return Err(EngineError::Program { path, source: ProgramError::Unsupported(what) });
                 }
                 Err(error) => return Err(EngineError::Worker(error.to_string())),
             }

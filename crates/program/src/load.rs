@@ -43,7 +43,8 @@ pub fn load(engine: &Engine, variant: Variant, artifact: &Path, key: &[u8]) -> R
     let file = open(artifact)?;
     let seal = Seal::read(artifact, &key, variant, &Settings::of(engine))?;
     seal.check_code(artifact, &key, &file)?;
-    map(engine, seal.claims.description.encoding, file).map_err(|error| broken(format!("{error:#}")))
+    // It is what this installation compiled: what is wrong now is that it needs more than the pools have.
+    map(engine, seal.claims.description.encoding, file).map_err(|error| ProgramError::Unsupported(format!("{error:#}")))
 }
 
 /// Opens a code file. A file that is gone is a broken entry, which the caller has compiled again.

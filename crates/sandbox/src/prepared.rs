@@ -62,6 +62,11 @@ impl Runtime {
         let start = module
             .get_export_index(START)
             .ok_or_else(|| ProgramError::Unsupported(format!("a command without the export `{START}`")))?;
+        let plain = module.get_export(START).and_then(|export| export.func().map(plain_call));
+        if plain != Some(true) {
+            let what = format!("an entry point `{START}` that is no function without parameters and results");
+            return Err(ProgramError::Unsupported(what));
+        }
         Ok(Prepared::Core { pre, start, memory: module.get_export_index("memory") })
     }
 
@@ -75,6 +80,11 @@ impl Runtime {
             Ok(Prepared::Component(p2::CommandPre::new(pre).map_err(no_run)?))
         }
     }
+}
+
+/// It takes and gives nothing.
+fn plain_call(function: &wasmtime::FuncType) -> bool {
+    function.params().len() == 0 && function.results().len() == 0
 }
 
 /// The component exports `wasi:cli/run` of this version.

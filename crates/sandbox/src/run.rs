@@ -76,7 +76,7 @@ async fn run(task: Task, given: Given) -> Exit {
         Err(Cut::TimedOut) => Exit::TimedOut,
     };
     drop(program);
-    if let Exit::Trap(text) | Exit::OutOfMemory(text) = &exit {
+    if let Exit::Trap(text) | Exit::OutOfMemory(text) | Exit::Failed(text) = &exit {
         report(&*output, &control, text).await;
     }
     // Whoever waits for the end may start another guest at once.

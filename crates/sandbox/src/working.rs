@@ -13,18 +13,29 @@ use crate::files::{Descriptor, Errno, FileView, Follow};
 /// The name of the folder that meets absolute and relative paths alike.
 const EITHER: &str = ".";
 
-/// A folder a guest has open, and whether its paths may begin at either of two.
+/// A folder a guest has open, and where its paths begin.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     pub(crate) descriptor: Descriptor,
-    /// Set for the folder named `.`, whose descriptor is the root's: the working folder's path without slashes around.
-    working: Option<Box<str>>,
+    begins: Begins,
+}
+
+/// Where the paths of a folder begin. Paths of working folders have no slashes around.
+#[derive(Debug, Clone)]
+enum Begins {
+    /// In the folder itself.
+    Here,
+    /// In the working folder, which this is; a way out of it by `..` goes on in the root given, because wasi-libc hands
+    /// `/work/../x` to the folder named `/work` as `../x`.
+    Working { root: Descriptor, path: Box<str> },
+    /// In the root, which this is, or in the working folder of this path.
+    Either { working: Box<str> },
 }
 
 impl Folder {
     /// A folder like any other.
     pub(crate) fn plain(descriptor: Descriptor) -> Self {
-        Self { descriptor, working: None }
+        Self { descriptor, begins: Begins::Here }
     }
 
     /// The folders that are open from the beginning, with their names. `working` is the working folder and its absolute
@@ -34,11 +45,14 @@ impl Folder {
         working: Option<&(Descriptor, String)>,
     ) -> impl Iterator<Item = (Self, Cow<'static, str>)> {
         let either = working.map(|(_, path)| {
-            let working = Some(path.trim_matches('/').into());
-            (Self { descriptor: root.clone(), working }, EITHER.into())
+            let begins = Begins::Either { working: path.trim_matches('/').into() };
+            (Self { descriptor: root.clone(), begins }, EITHER.into())
         });
         // It is the first because some runtimes take that for the working folder without looking at its name.
-        let working = working.map(|(folder, path)| (Self::plain(folder.clone()), path.clone().into()));
+        let working = working.map(|(folder, path)| {
+            let begins = Begins::Working { root: root.clone(), path: path.trim_matches('/').into() };
+            (Self { descriptor: folder.clone(), begins }, path.clone().into())
+        });
         [working, Some((Self::plain(root), "/".into())), either].into_iter().flatten()
     }
 
@@ -47,8 +61,12 @@ impl Folder {
     /// What is there by its absolute path counts first, then what is there in the working folder, then the one of the two
     /// in which it could be made. A new name right below can be made in both; it is made in the working folder.
     pub(crate) fn locate(&self, view: &FileView, path: &str) -> (&Descriptor, String) {
-        let Some(working) = self.working.as_deref().filter(|_| !path.is_empty()) else {
-            return (&self.descriptor, path.to_owned());
+        let working = match &self.begins {
+            Begins::Working { root, path: working } if path.split('/').any(|part| part == "..") => {
+                return (root, format!("{working}/{path}"));
+            }
+            Begins::Either { working } if !path.is_empty() => working,
+            _ => return (&self.descriptor, path.to_owned()),
         };
         let local = format!("{working}/{path}");
         // Only what cannot be there is not there: what may not be looked at counts.

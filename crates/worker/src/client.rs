@@ -69,6 +69,9 @@ pub enum ClientError {
     /// It has no place left.
     #[error("worker {0} has no place left")]
     Full(String),
+    /// The program needs what workers do not offer.
+    #[error("the program needs what Sprat does not offer: {0}")]
+    Unsupported(String),
     /// It refused the request.
     #[error("{message}")]
     Refused {
@@ -83,6 +86,7 @@ impl ClientError {
     fn refused(worker: &str, refusal: Refusal) -> Self {
         match &*refusal.code {
             code::FULL => Self::Full(worker.to_owned()),
+            code::UNSUPPORTED => Self::Unsupported(refusal.message),
             _ => Self::Refused { code: refusal.code.into_owned(), message: refusal.message },
         }
     }

@@ -210,6 +210,7 @@ pub(crate) mod code {
     pub(crate) const TERMINAL: &str = "terminal";
     pub(crate) const FULL: &str = "full";
     pub(crate) const PROGRAM: &str = "program";
+    pub(crate) const UNSUPPORTED: &str = "unsupported-program";
     pub(crate) const MOUNT: &str = "mount";
     pub(crate) const WORKING_DIR: &str = "working-dir";
     pub(crate) const TREE: &str = "tree";

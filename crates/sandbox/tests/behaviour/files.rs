@@ -71,7 +71,8 @@ async fn absolute_paths_lead_past_the_working_folder_to_what_is_there() {
         let text = format!(
             "read /data/f ; read /g ; read /home/data/f ; read /home/g ; list / ; list /home ; list /data ; \
              write /data/{name} new ; rm /home/g ; read /g ; write /home/g home ; mkdir-all /data/{name}s/deep ; \
-             rename /data/{name} /data/{name}s/moved ; read /data/{name}s/moved ; fails read /data/{name}"
+             rename /data/{name} /data/{name}s/moved ; read /data/{name}s/moved ; fails read /data/{name} ; \
+             read /home/../g ; read /home/data/../../data/f"
         );
         let mut spec = rig.spec(wasi, &script(&text)).await;
         spec.cwd = "/home".into();
@@ -79,7 +80,7 @@ async fn absolute_paths_lead_past_the_working_folder_to_what_is_there() {
         let printed: Vec<_> = ran.printed().split_whitespace().collect();
         let data = if wasi == Wasi::P1 { "f" } else { "f|ones" };
         let expected = ["root", "root", "home", "home", "data|dev|g|home", "data|g", data, "root", "new", "NotFound"];
-        assert_eq!(printed, expected, "{wasi:?}");
+        assert_eq!(printed, [&expected[..], &["root", "root"]].concat(), "{wasi:?}");
         rig.run(wasi, &script(&format!("list /data/{name}s ; rm /data/{name}s/moved"))).await.printed();
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sprat_program::ProgramError;
 use sprat_sandbox::{Exit, SandboxError, Stdio, Stop};
 
 use super::Server;
@@ -229,6 +230,7 @@ fn gone(id: &str) -> Refusal {
 fn refusal(error: &SandboxError) -> Refusal {
     let code = match error {
         SandboxError::Full(_) => code::FULL,
+        SandboxError::Program(ProgramError::Unsupported(what)) => return Refusal::new(code::UNSUPPORTED, what.clone()),
         SandboxError::Program(_) => code::PROGRAM,
         SandboxError::Mount { .. } => code::MOUNT,
         SandboxError::WorkingDir { .. } => code::WORKING_DIR,
