@@ -247,6 +247,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        // Each case has some hundred kilobytes.
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
         #[test]
         fn however_it_is_written_no_text_is_lost_or_joined(
             chunks in proptest::collection::vec((proptest::bool::ANY, "[a\u{1f41f}<\n]{0,9}", 1..3000_usize), 0..20),
