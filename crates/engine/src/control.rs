@@ -73,6 +73,7 @@ impl Core {
     ) -> Result<bool, EngineError> {
         let actions = {
             let mut life = record.life();
+            check_answering(&life)?;
             let (state, actions) = life.row.state.step(input).map_err(|refusal| kill_refused(record, refusal))?;
             life.row.state = state;
             if input != Input::Signal {
@@ -151,6 +152,7 @@ impl Core {
     /// The worker and the guest of a container that runs.
     fn guest(&self, record: &Record) -> Result<(Arc<Worker>, String), EngineError> {
         let life = record.life();
+        check_answering(&life)?;
         let worker = life.place.as_ref().filter(|_| life.row.state.is_live()).map(|place| Arc::clone(place.worker()));
         let run = life.row.run;
         drop(life);
@@ -232,6 +234,21 @@ impl Core {
             Ok((worker, guest)) => Ok(worker.client.usage(&guest).await.unwrap_or_default()),
             Err(_) => Ok(Usage::default()),
         }
+    }
+}
+
+/// Refuses what needs the worker of a run whose worker did not answer when this daemon looked for it.
+fn check_answering(life: &crate::record::Life) -> Result<(), EngineError> {
+    match &life.row.worker {
+        Some(worker)
+            if life.place.is_none() && life.row.state.is_live() && !matches!(life.row.state, State::Starting(_)) =>
+        {
+            Err(EngineError::Worker(format!(
+                "worker {worker} that runs this container does not answer; it is asked again every few seconds: try \
+                 again later, or end the worker's process, and its containers with it"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sprat_worker::{Client, Confinement, Event as WorkerEvent, SpawnCommand, WorkerOptions};
+use sprat_worker::{Client, ClientError, Confinement, Event as WorkerEvent, SpawnCommand, WorkerOptions};
 use tokio::sync::mpsc;
 
 use crate::store::SharedStore;
@@ -290,8 +290,11 @@ impl Workers {
     }
 
     /// Connects to a worker that an earlier daemon started.
-    pub(crate) async fn connect(&self, name: &str, data: WorkerData) -> Option<Arc<Worker>> {
-        let client = Client::connect(name, &data.socket, self.events.clone()).await.ok()?;
+    ///
+    /// # Errors
+    /// It is gone, or silent.
+    pub(crate) async fn connect(&self, name: &str, data: WorkerData) -> Result<Arc<Worker>, ClientError> {
+        let client = Client::connect(name, &data.socket, self.events.clone()).await?;
         let worker = Arc::new(Worker {
             name: name.to_owned(),
             client,
@@ -300,7 +303,7 @@ impl Workers {
             gone: AtomicBool::new(false),
         });
         self.list.lock().push(Arc::clone(&worker));
-        Some(worker)
+        Ok(worker)
     }
 
     /// Takes a worker that is gone off the list.

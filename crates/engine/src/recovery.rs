@@ -1,19 +1,22 @@
 //! Open: reads the state, finds the workers that an earlier daemon left, and carries on.
 //!
 //! The store says what was; the workers say what is. A run that a worker knows goes on or ends as the worker says. A run
-//! whose worker is gone ended as its journal says, or was lost with it. A guest nobody knows is an orphan and is ended.
+//! whose worker is gone ended as its journal says, or was lost with it. A run whose worker is there but does not answer
+//! stays as it was, and the worker is asked again later. A guest nobody knows is an orphan and is ended.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use sprat_image::Digest;
 use sprat_image::registry::{Registry, RegistryOptions};
 use sprat_program::{Cache, ProgramError};
 use sprat_sandbox::{Exit, Stop};
-use sprat_worker::{Client, GuestState, GuestStatus};
+use sprat_worker::{Client, ClientError, GuestState, GuestStatus};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,13 +25,16 @@ use crate::containers::Containers;
 use crate::core::{Core, RootLock, blocking};
 use crate::exits::{exit_info, follow_vacated, follow_workers, lost};
 use crate::facts::{FactsShelf, ImageFacts};
-use crate::placement::{Worker, WorkerData, Workers};
+use crate::placement::{Place, Worker, WorkerData, Workers};
 use crate::ports::BoundPorts;
 use crate::record::{Record, parse_guest_id};
 use crate::state::{Input, State};
 use crate::store::{ContainerRow, StateStore};
 use crate::volumes::Volumes;
 use crate::{ContainerId, EngineConfig, EngineError, PortSpec, restart};
+
+/// How often a worker that does not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Folders below the root that workers are given, so they must be there.
 const FOLDERS: [&str; 5] = ["images", "code", "containers", "volumes", "workers"];
@@ -75,9 +81,13 @@ impl Core {
         });
         core.read()?;
         let found = core.find_workers().await?;
-        core.reconcile(found).await;
+        let silent: HashMap<String, WorkerData> = found.iter().filter_map(Found::silent).collect();
+        core.reconcile(found, |worker| !silent.contains_key(worker)).await;
         tokio::spawn(follow_workers(Arc::clone(&core), worker_events));
         tokio::spawn(follow_vacated(Arc::clone(&core), vacated_workers));
+        for (name, data) in silent {
+            tokio::spawn(Arc::clone(&core).ask_again(name, data));
+        }
         core.resume();
         if !core.store.is_fresh() {
             core.sweep_containers();
@@ -118,30 +128,58 @@ impl Core {
     }
 
     /// Connects to the workers in the store. What those that are gone recorded comes back with them.
-    async fn find_workers(self: &Arc<Self>) -> Result<Vec<Found>, EngineError> {
-        let mut found = Vec::new();
+    async fn find_workers(&self) -> Result<Vec<Found>, EngineError> {
+        let mut known = Vec::new();
         for (name, text) in self.store.workers()? {
-            let Ok(data) = serde_json::from_str::<WorkerData>(&text) else {
-                tracing::warn!(worker = name, "its row is not understood; it ends by itself when it is idle");
-                self.store.remove_worker(&name)?;
-                continue;
-            };
-            let living = match self.workers.connect(&name, data.clone()).await {
-                Some(worker) => worker.client.list().await.ok().map(|guests| (worker, guests)),
-                None => None,
-            };
-            found.push(match living {
-                Some((worker, guests)) => Found::Living { worker, guests },
-                None => {
-                    self.workers.lost(&name);
-                    Found::Dead { exits: Client::journal(&data.journal), name, data }
+            match serde_json::from_str::<WorkerData>(&text) {
+                Ok(data) => known.push((name, data)),
+                Err(_) => {
+                    tracing::warn!(worker = name, "its row is not understood; it ends by itself when it is idle");
+                    self.store.remove_worker(&name)?;
                 }
-            });
+            }
         }
-        Ok(found)
+        // All at once: each that does not answer costs its whole patience.
+        Ok(join_all(known.into_iter().map(|(name, data)| self.find_worker(name, data))).await)
     }
 
-    async fn reconcile(self: &Arc<Self>, found: Vec<Found>) {
+    async fn find_worker(&self, name: String, data: WorkerData) -> Found {
+        let found = match self.workers.connect(&name, data.clone()).await {
+            Ok(worker) => worker.client.list().await.map(|guests| (worker, guests)),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok((worker, guests)) => Found::Living { worker, guests },
+            Err(error) => {
+                self.workers.lost(&name);
+                match error {
+                    ClientError::Silent { .. } => {
+                        tracing::warn!(%error, "it is asked again every {} s", ASK_AGAIN.as_secs());
+                        Found::Silent { name, data }
+                    }
+                    _ => Found::Dead { exits: Client::journal(&data.journal), name, data },
+                }
+            }
+        }
+    }
+
+    /// Asks a worker that did not answer until it does, or is gone.
+    async fn ask_again(self: Arc<Self>, name: String, data: WorkerData) {
+        loop {
+            tokio::select! {
+                () = self.ending.cancelled() => return,
+                () = tokio::time::sleep(ASK_AGAIN) => {}
+            }
+            let found = self.find_worker(name.clone(), data.clone()).await;
+            if !matches!(found, Found::Silent { .. }) {
+                tracing::info!(worker = name, "it answers again, or is gone");
+                return self.reconcile(vec![found], |worker| worker == name).await;
+            }
+        }
+    }
+
+    /// Takes over what was found. `settled` tells of a worker's name whether it is among `found`; runs of others are left.
+    async fn reconcile(self: &Arc<Self>, found: Vec<Found>, settled: impl Fn(&str) -> bool) {
         let mut dead = Vec::new();
         for worker in found {
             match worker {
@@ -156,13 +194,19 @@ impl Core {
                     }
                     dead.push((name, data));
                 }
+                // Nothing is known of it yet.
+                Found::Silent { .. } => {}
             }
         }
         // Whatever is still live in the store and not in a worker was lost, or was never started.
         for record in self.containers.all() {
             let life = record.life();
-            let (state, worker, here) = (life.row.state, life.row.worker.clone(), life.place.is_some());
+            let (state, worker) = (life.row.state, life.row.worker.clone());
+            let here = life.place.as_ref().is_some_and(Place::is_alive);
             drop(life);
+            if !worker.as_deref().is_none_or(&settled) {
+                continue;
+            }
             match state {
                 State::Starting(_) if !here => self.never_started(&record),
                 state if state.is_live() && !here => {
@@ -308,8 +352,26 @@ impl Core {
 
 /// A worker of an earlier daemon.
 enum Found {
-    Living { worker: Arc<Worker>, guests: Vec<GuestStatus> },
-    Dead { name: String, data: WorkerData, exits: Vec<(String, Exit, i64)> },
+    Living {
+        worker: Arc<Worker>,
+        guests: Vec<GuestStatus>,
+    },
+    Dead {
+        name: String,
+        data: WorkerData,
+        exits: Vec<(String, Exit, i64)>,
+    },
+    /// It may well run, but does not answer.
+    Silent {
+        name: String,
+        data: WorkerData,
+    },
+}
+
+impl Found {
+    fn silent(&self) -> Option<(String, WorkerData)> {
+        if let Self::Silent { name, data } = self { Some((name.clone(), data.clone())) } else { None }
+    }
 }
 
 async fn forget(worker: &Worker, guest: &str) {

@@ -3,6 +3,10 @@
 //! A turn on a CPU lasts until the guest waits for something or an epoch makes it yield. Between two turns requests to
 //! stop and to pause count, as do the wall clock and the CPU share. A guest without epoch checks has one turn until it
 //! waits; such a guest has a process of its own, which its owner can kill.
+//!
+//! A share is kept by the CPU time that the thread's clock measured, never by ticks. A tick that comes late, as on a busy
+//! machine, makes one turn longer, and the guest is held until its share has paid for it; over a few periods what it gets
+//! is exact, within one it may not be.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -139,11 +143,13 @@ impl Clock {
         loop {
             let now = Instant::now();
             if now >= self.period_end {
-                // Periods in which it used nothing pay its debt too, but leave nothing over.
+                // Periods in which it used nothing pay its debt too, but leave nothing over. They follow each other by
+                // the clock: a wake-up that comes late, as on a busy machine, takes nothing from the next one.
                 let periods = (now - self.period_end).as_nanos() / SHARE_PERIOD.as_nanos() + 1;
                 let periods = u32::try_from(periods).unwrap_or(u32::MAX);
                 self.used = self.used.saturating_sub(share.saturating_mul(periods));
-                self.period_end = now + SHARE_PERIOD;
+                let passed = SHARE_PERIOD.checked_mul(periods).and_then(|passed| self.period_end.checked_add(passed));
+                self.period_end = passed.filter(|end| *end > now).unwrap_or(now + SHARE_PERIOD);
             }
             if self.used < share {
                 self.hold = None;
@@ -199,6 +205,32 @@ mod tests {
         for turns in [[&[1][..], &[1]], [&[2, 5], &[40]], [&[30], &[1]]] {
             let [less, more] = shared([100, 300], turns).await;
             assert!((5_500..=6_100).contains(&less) && (16_500..=18_300).contains(&more), "{turns:?}: {less} {more}");
+        }
+    }
+
+    /// CPU time that a guest of a tenth gets in a minute, in milliseconds, if each turn lasts as long as told and it gets
+    /// its next turn so much later than it could have.
+    async fn alone(turn: u64, late: u64) -> u64 {
+        let (mut clock, mut used) = (clock(100), 0);
+        let end = Instant::now() + millis(60_000);
+        while Instant::now() < end {
+            poll_fn(|cx| if clock.share_used_up(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
+            tokio::time::advance(millis(late)).await;
+            if poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await {
+                continue;
+            }
+            tokio::time::advance(millis(turn)).await;
+            clock.used += millis(turn);
+            used += turn;
+        }
+        used
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_wake_ups_and_late_ticks_take_nothing_and_give_nothing() {
+        for (turn, late) in [(1, 0), (10, 45), (10, 85), (300, 0), (300, 70)] {
+            let used = alone(turn, late).await;
+            assert!((5_700..=6_300).contains(&used), "turns of {turn} ms, {late} ms late: {used} ms");
         }
     }
 

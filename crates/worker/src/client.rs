@@ -66,6 +66,15 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
+    /// It may well run, but does not answer: it is held, or the machine is too busy, or this process can't reach it. Its
+    /// guests are not lost; ask again later.
+    #[error("worker {name} does not answer: {reason}; its containers are left as they are")]
+    Silent {
+        /// Its name.
+        name: String,
+        /// What was tried and failed.
+        reason: String,
+    },
     /// It has no place left.
     #[error("worker {0} has no place left")]
     Full(String),
@@ -116,7 +125,8 @@ impl Client {
     /// the events; what happened before is in [`Client::list`].
     ///
     /// # Errors
-    /// Nobody answers there.
+    /// Nobody listens there ([`ClientError::Gone`]), or who listens does not answer within 10 s
+    /// ([`ClientError::Silent`]).
     pub async fn connect(
         name: &str,
         socket: &Path,
@@ -155,7 +165,7 @@ impl Client {
     /// Attaches to a guest that runs, or that will be started under this id (docker attaches before it starts).
     ///
     /// # Errors
-    /// The worker is gone, or the guest has ended.
+    /// The worker is gone or does not answer within 10 s, or the guest has ended.
     pub async fn attach(&self, id: &str, stdin: bool) -> Result<Attachment, ClientError> {
         attachment::attach(self.name(), self.link.socket(), &AttachRequest { id: id.to_owned(), stdin }).await
     }
@@ -163,36 +173,36 @@ impl Client {
     /// Asks a guest to end. One that ended already is left as it is.
     ///
     /// # Errors
-    /// No such guest, or the worker is gone.
+    /// No such guest, or the worker is gone or does not answer within 10 s.
     pub async fn stop(&self, id: &str, why: Stop) -> Result<(), ClientError> {
-        self.link.request(Op::Stop, StopRequest { id: id.to_owned(), why }).await
+        self.link.request_soon(Op::Stop, StopRequest { id: id.to_owned(), why }).await
     }
 
     /// Holds a guest, or lets it go on.
     ///
     /// # Errors
-    /// No such guest, it ended, or the worker is gone.
+    /// No such guest, it ended, or the worker is gone or does not answer within 10 s.
     pub async fn pause(&self, id: &str, paused: bool) -> Result<(), ClientError> {
-        self.link.request(Op::Pause, PauseRequest { id: id.to_owned(), paused }).await
+        self.link.request_soon(Op::Pause, PauseRequest { id: id.to_owned(), paused }).await
     }
 
     /// Sets the size of a guest's terminal (columns, rows).
     ///
     /// # Errors
-    /// No such guest, no terminal, or the worker is gone.
+    /// No such guest, no terminal, or the worker is gone or does not answer within 10 s.
     pub async fn resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), ClientError> {
-        self.link.request(Op::Resize, ResizeRequest { id: id.to_owned(), columns, rows }).await
+        self.link.request_soon(Op::Resize, ResizeRequest { id: id.to_owned(), columns, rows }).await
     }
 
     /// All guests in the order of their ids, ended ones included until they are forgotten.
     ///
     /// # Errors
-    /// The worker is gone.
+    /// The worker is gone, or does not answer within 10 s.
     pub async fn list(&self) -> Result<Vec<GuestStatus>, ClientError> {
         let mut guests: Vec<GuestStatus> = Vec::new();
         loop {
             let after = guests.last().map(|guest| guest.id.clone());
-            let mut page: ListPage = self.link.request(Op::List, ListRequest { after }).await?;
+            let mut page: ListPage = self.link.request_soon(Op::List, ListRequest { after }).await?;
             let stuck = page.guests.is_empty();
             guests.append(&mut page.guests);
             if !page.more || stuck {
@@ -207,17 +217,17 @@ impl Client {
     /// One guest's use.
     ///
     /// # Errors
-    /// No such guest, or the worker is gone.
+    /// No such guest, or the worker is gone or does not answer within 10 s.
     pub async fn usage(&self, id: &str) -> Result<Usage, ClientError> {
-        self.link.request(Op::Usage, Named { id: id.to_owned() }).await
+        self.link.request_soon(Op::Usage, Named { id: id.to_owned() }).await
     }
 
     /// The owner has recorded this guest's exit durably; the worker may drop it.
     ///
     /// # Errors
-    /// It still runs, or the worker is gone.
+    /// It still runs, or the worker is gone or does not answer within 10 s.
     pub async fn forget(&self, id: &str) -> Result<(), ClientError> {
-        self.link.request::<()>(Op::Forget, Named { id: id.to_owned() }).await?;
+        self.link.request_soon::<()>(Op::Forget, Named { id: id.to_owned() }).await?;
         self.link.exit_forgotten(id);
         Ok(())
     }

@@ -247,6 +247,12 @@ pub(crate) struct IncomingHead {
     pub(crate) exited: Option<Exited>,
 }
 
+/// To whom a message goes whose rest is not understood.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AnswerTo {
+    pub(crate) seq: u64,
+}
+
 /// The answer that a request's caller knows the type of.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answer<T> {

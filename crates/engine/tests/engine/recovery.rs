@@ -192,3 +192,35 @@ async fn a_damaged_store_is_refused_and_left_as_it_is() {
     assert!(matches!(&error, EngineError::Store { .. }) && error.to_string().contains("damaged"), "{error}");
     assert_eq!(std::fs::read(&db).unwrap(), b"this is no database, and never was one");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_does_not_answer_holds_up_nobody_and_loses_nothing() {
+    let world = World::new().await;
+    world.create("held", ContainerSpec { isolation: Isolation::Process, ..run("/spin") }).await;
+    world.create("free", run("/spin")).await;
+    for name in ["held", "free"] {
+        world.engine.start(name).await.unwrap();
+    }
+    let pid = world.engine.inspect("held").unwrap().state.pid;
+    let signal = |signal| {
+        let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    };
+    let world = world.reopen_after(|| signal(rustix::process::Signal::STOP)).await;
+    assert_eq!((world.status("held"), world.status("free")), (Status::Running, Status::Running));
+    world.engine.kill("free", "KILL").await.unwrap();
+    let error = world.engine.stop("held", None).await.unwrap_err();
+    assert!(matches!(&error, EngineError::Worker(text) if text.contains("does not answer")), "{error}");
+    assert_eq!(world.status("held"), Status::Running);
+    signal(rustix::process::Signal::CONT);
+    let answers = async {
+        while world.engine.inspect("held").unwrap().state.pid == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, answers).await.unwrap();
+    assert_eq!(world.engine.inspect("held").unwrap().state.pid, pid);
+    world.engine.kill("held", "KILL").await.unwrap();
+    assert_eq!(world.exit("held", WaitCondition::NotRunning).await.0, 137);
+    world.end().await;
+}

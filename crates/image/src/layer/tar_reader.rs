@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
-use super::{Attributes, LayerError, MAX_PATH_LEN, MAX_PAX_LEN};
+use super::{Attributes, LayerError, MAX_PATH_LEN, MAX_PAX_LEN, MAX_TAR_BYTES};
 
 const BLOCK: usize = 512;
 const NANOS: i64 = 1_000_000_000;
@@ -175,6 +175,10 @@ impl<R: Read> TarReader<R> {
     }
 
     fn skip(&mut self, bytes: u64) -> Result<(), LayerError> {
+        // What is skipped is in no file, so no other limit counts it: compressed, it costs its sender nothing.
+        if self.offset.saturating_add(bytes) > MAX_TAR_BYTES {
+            return Err(LayerError::Limit { what: "bytes in a tar", limit: MAX_TAR_BYTES });
+        }
         let skipped = io::copy(&mut self.inner.by_ref().take(bytes), &mut io::sink()).map_err(LayerError::Read)?;
         self.offset += skipped;
         if skipped == bytes { Ok(()) } else { Err(self.bad("it is truncated")) }
@@ -262,6 +266,35 @@ mod tests {
         assert_eq!(pax_time(b"-1.25"), Some(-1_250_000_000));
         assert_eq!(pax_time(b"7"), Some(7_000_000_000));
         assert_eq!(pax_time(b"x"), None);
+    }
+
+    #[test]
+    fn what_no_file_holds_is_limited_too() {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::XGlobalHeader);
+        header.set_size(1 << 30);
+        header.set_cksum();
+        // One after the other for ever, as a small compressed stream gives them.
+        let mut comments = TarReader::new(Forever { header: *header.as_bytes(), at: 0, entry: (1 << 30) + 512 });
+        comments.offset = MAX_TAR_BYTES - (1 << 29);
+        let refused = comments.next_entry();
+        assert!(matches!(refused, Err(LayerError::Limit { what: "bytes in a tar", .. })), "{refused:?}");
+    }
+
+    struct Forever {
+        header: [u8; 512],
+        at: usize,
+        entry: usize,
+    }
+
+    impl Read for Forever {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            for byte in buffer.iter_mut() {
+                *byte = self.header.get(self.at % self.entry).copied().unwrap_or(b'x');
+                self.at += 1;
+            }
+            Ok(buffer.len())
+        }
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! [`from_upper`]: what a sandbox wrote → a layer's tar, for commit and RUN.
+//!
+//! A guest may go on writing meanwhile, and put a link where a folder was: everything is reached by single names below open
+//! folders, and no link is followed, so nothing outside the upper folder gets into an image.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
-use std::io::Write;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use super::{Attributes, LayerError, LayerWriter, MAX_PATH_DEPTH, OPAQUE_MARK, WHITEOUT_PREFIX};
 use crate::{NodeId, NodeKind, Tree};
@@ -27,45 +32,82 @@ pub struct Owner {
 /// # Errors
 /// The folder can't be read, or `to` can't be written.
 pub fn from_upper(upper: &Path, lower: &Tree, owner: Owner, to: &mut dyn Write) -> Result<(), LayerError> {
-    let mut walk = Walk { lower, owner, layer: LayerWriter::new(), links: HashMap::new() };
-    if upper.exists() {
-        walk.folder(upper, &[], Some(Tree::ROOT), 0)?;
-    }
+    let root = match rustix::fs::open(upper, FOLDER, Mode::empty()) {
+        Ok(root) => Arc::new(root),
+        Err(Errno::NOENT) => return LayerWriter::new().write(to),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut walk = Walk { lower, owner, root, layer: LayerWriter::new(), links: HashMap::new() };
+    let root = Arc::clone(&walk.root);
+    walk.folder(root.as_fd(), &[], Some(Tree::ROOT), 0)?;
     walk.layer.write(to)
+}
+
+/// How folders are opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn unreadable(error: Errno) -> LayerError {
+    LayerError::Read(error.into())
+}
+
+/// A file below a folder, whatever someone makes of the folders between meanwhile.
+pub(super) fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<std::fs::File> {
+    const FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+    let mut parts = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).peekable();
+    let mut folder: Option<OwnedFd> = None;
+    while let Some(name) = parts.next() {
+        let at = folder.as_ref().map_or(root, |folder| folder.as_fd());
+        let last = parts.peek().is_none();
+        let flags = if last { FILE } else { FOLDER.union(OFlags::NOFOLLOW) };
+        let opened = rustix::fs::openat(at, name, flags, Mode::empty())?;
+        if !last {
+            folder = Some(opened);
+            continue;
+        }
+        let file = std::fs::File::from(opened);
+        return if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::NXIO.into()) };
+    }
+    Err(Errno::ISDIR.into())
 }
 
 struct Walk<'a> {
     lower: &'a Tree,
     owner: Owner,
+    root: Arc<OwnedFd>,
     layer: LayerWriter,
     /// First name of each file with several, by device and number.
     links: HashMap<(u64, u64), Vec<u8>>,
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, host: &Path, path: &[u8], lower: Option<NodeId>, depth: usize) -> Result<(), LayerError> {
+    fn folder(
+        &mut self,
+        host: BorrowedFd<'_>,
+        path: &[u8],
+        lower: Option<NodeId>,
+        depth: usize,
+    ) -> Result<(), LayerError> {
         if depth > MAX_PATH_DEPTH {
             return Err(LayerError::entry(path, format!("it is more than {MAX_PATH_DEPTH} folders deep")));
         }
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(host).map_err(LayerError::Read)? {
-            names.push(entry.map_err(LayerError::Read)?.file_name());
+        for entry in Dir::read_from(host).map_err(unreadable)? {
+            names.push(entry.map_err(unreadable)?.file_name().to_bytes().to_vec());
         }
         // Sorted, so that the first name of a file with several is the one that comes first in the tar.
         names.sort();
-        for name in names {
-            let bytes = name.as_bytes();
-            let lower = lower.filter(|_| !bytes.starts_with(WHITEOUT_PREFIX));
-            let below = lower.and_then(|folder| self.lower.child(folder, bytes));
-            let path = if path.is_empty() { bytes.to_vec() } else { [path, b"/", bytes].concat() };
-            self.entry(&host.join(&name), &path, bytes, below, depth)?;
+        for name in names.iter().filter(|name| !matches!(name.as_slice(), b"." | b"..")) {
+            let lower = lower.filter(|_| !name.starts_with(WHITEOUT_PREFIX));
+            let below = lower.and_then(|folder| self.lower.child(folder, name));
+            let path = if path.is_empty() { name.clone() } else { [path, b"/", name].concat() };
+            self.entry(host, &path, name, below, depth)?;
         }
         Ok(())
     }
 
     fn entry(
         &mut self,
-        host: &Path,
+        host: BorrowedFd<'_>,
         path: &[u8],
         name: &[u8],
         below: Option<NodeId>,
@@ -74,38 +116,34 @@ impl Walk<'_> {
         if let Some(hidden) = name.strip_prefix(WHITEOUT_PREFIX) {
             return self.mark(path, name, hidden);
         }
-        let metadata = std::fs::symlink_metadata(host).map_err(LayerError::Read)?;
-        let attributes = self.attributes(&metadata, below);
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            self.layer.folder(path, attributes)?;
-            let below = below.filter(|node| self.lower.node(*node).kind == NodeKind::Directory);
-            self.folder(host, path, below, depth + 1)
-        } else if kind.is_symlink() {
-            let target = std::fs::read_link(host).map_err(LayerError::Read)?;
-            self.layer.symlink(path, Attributes { mode: 0o777, ..attributes }, target.as_os_str().as_bytes())
-        } else if kind.is_file() {
-            self.file(host.to_owned(), path, &metadata, attributes)
-        } else {
-            Ok(())
+        let stat = rustix::fs::statat(host, name, AtFlags::SYMLINK_NOFOLLOW).map_err(unreadable)?;
+        let attributes = self.attributes(&stat, below);
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                self.layer.folder(path, attributes)?;
+                let below = below.filter(|node| self.lower.node(*node).kind == NodeKind::Directory);
+                let flags = FOLDER.union(OFlags::NOFOLLOW);
+                let folder = rustix::fs::openat(host, name, flags, Mode::empty()).map_err(unreadable)?;
+                self.folder(folder.as_fd(), path, below, depth + 1)
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(host, name, Vec::new()).map_err(unreadable)?;
+                self.layer.symlink(path, Attributes { mode: 0o777, ..attributes }, target.to_bytes())
+            }
+            FileType::RegularFile => self.file(path, &stat, attributes),
+            _ => Ok(()),
         }
     }
 
-    fn file(
-        &mut self,
-        host: PathBuf,
-        path: &[u8],
-        metadata: &Metadata,
-        attributes: Attributes,
-    ) -> Result<(), LayerError> {
-        if metadata.nlink() > 1 {
-            let file = (metadata.dev(), metadata.ino());
+    fn file(&mut self, path: &[u8], stat: &Stat, attributes: Attributes) -> Result<(), LayerError> {
+        if stat.st_nlink > 1 {
+            let file = (stat.st_dev, stat.st_ino);
             if let Some(first) = self.links.get(&file) {
                 return self.layer.hard_link(path, first);
             }
             self.links.insert(file, path.to_vec());
         }
-        self.layer.host_file(path, attributes, host)
+        self.layer.file_below(path, attributes, Arc::clone(&self.root))
     }
 
     fn mark(&mut self, path: &[u8], name: &[u8], hidden: &[u8]) -> Result<(), LayerError> {
@@ -128,10 +166,11 @@ impl Walk<'_> {
             .try_fold(Tree::ROOT, |folder, name| self.lower.child(folder, name))
     }
 
-    fn attributes(&self, metadata: &Metadata, below: Option<NodeId>) -> Attributes {
+    fn attributes(&self, stat: &Stat, below: Option<NodeId>) -> Attributes {
         let owner = below.map(|node| self.lower.node(node)).map(|node| Owner { uid: node.uid, gid: node.gid });
         let Owner { uid, gid } = owner.unwrap_or(self.owner);
-        let mtime_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-        Attributes { mode: metadata.mode() & 0o7777, uid, gid, mtime_ns }
+        let part = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+        let mtime_ns = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(part);
+        Attributes { mode: stat.st_mode & 0o7777, uid, gid, mtime_ns }
     }
 }

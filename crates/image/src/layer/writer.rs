@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use tar::{EntryType, Header};
 
+use super::upper::open_below;
 use super::{Attributes, LayerError, OPAQUE_MARK, WHITEOUT_PREFIX, components};
 use crate::{NodeId, Tree};
 
@@ -35,6 +37,8 @@ enum Content {
     Folder,
     Bytes(Vec<u8>),
     Host(PathBuf),
+    /// A file of this path below an open folder of the host.
+    Below(Arc<OwnedFd>),
     Node(Arc<Tree>, NodeId),
     Symlink(Vec<u8>),
     HardLink(Vec<u8>),
@@ -81,6 +85,19 @@ impl LayerWriter {
     /// The name climbs or is too long.
     pub fn host_file(&mut self, path: &[u8], attributes: Attributes, from: PathBuf) -> Result<(), LayerError> {
         self.add(path, attributes, Content::Host(from))
+    }
+
+    /// A file with the bytes of the file of the same path below `root`; no link is followed.
+    ///
+    /// # Errors
+    /// The name climbs or is too long.
+    pub(super) fn file_below(
+        &mut self,
+        path: &[u8],
+        attributes: Attributes,
+        root: Arc<OwnedFd>,
+    ) -> Result<(), LayerError> {
+        self.add(path, attributes, Content::Below(root))
     }
 
     /// A file with the bytes of a tree's file.
@@ -163,15 +180,23 @@ fn write_item(tar: &mut tar::Builder<&mut dyn Write>, path: &[u8], item: &Item) 
         Content::Host(from) => {
             // What became a link since it was looked at is not followed.
             let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-            let mut file = File::options().read(true).custom_flags(flags).open(from).map_err(LayerError::Read)?;
-            let size = file.metadata().map_err(LayerError::Read)?.len();
-            RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut file)
+            let file = File::options().read(true).custom_flags(flags).open(from).map_err(LayerError::Read)?;
+            write_file(tar, entry(EntryType::Regular), file)
+        }
+        Content::Below(root) => {
+            let file = open_below(root.as_fd(), path).map_err(LayerError::Read)?;
+            write_file(tar, entry(EntryType::Regular), file)
         }
         Content::Node(tree, node) => {
             let size = tree.node(*node).size;
             RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut NodeReader { tree, node: *node, offset: 0 })
         }
     }
+}
+
+fn write_file(tar: &mut tar::Builder<&mut dyn Write>, entry: RawEntry<'_>, mut file: File) -> Result<(), LayerError> {
+    let size = file.metadata().map_err(LayerError::Read)?.len();
+    RawEntry { size, ..entry }.write(tar, &mut file)
 }
 
 /// One entry of a tar to be written.
@@ -270,5 +295,27 @@ impl Read for NodeReader<'_> {
         let read = self.tree.read_at(self.node, buffer, self.offset)?;
         self.offset += read as u64;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_became_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (upper, outside) = (dir.path().join("upper"), dir.path().join("outside"));
+        for folder in [&upper.join("d"), &outside] {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join("f"), "text").unwrap();
+        }
+        let root = Arc::new(OwnedFd::from(File::open(&upper).unwrap()));
+        let mut layer = LayerWriter::new();
+        layer.file_below(b"d/f", Attributes::FILE, root).unwrap();
+        layer.write(&mut Vec::new()).unwrap();
+        std::fs::remove_dir_all(upper.join("d")).unwrap();
+        std::os::unix::fs::symlink(&outside, upper.join("d")).unwrap();
+        assert!(matches!(layer.write(&mut Vec::new()), Err(LayerError::Read(_))));
     }
 }

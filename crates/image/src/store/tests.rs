@@ -278,3 +278,22 @@ fn an_upper_folder_becomes_a_layer_of_the_store() {
     let tree = store.tree(&changed).expect("a tree");
     assert!(tree.lookup("app.wasm").is_none() && tree.lookup("new").is_some());
 }
+
+#[test]
+fn a_blob_that_only_claims_to_be_a_layer_that_is_there_is_refused() {
+    let (_folder, store) = open();
+    let image = image_of(&store, "1", &["a"]);
+    let diff_id = image.layers[0].diff_id.clone();
+    let ensure = |blob: Digest| {
+        store.ensure_layer(layers::LayerSource::Tar { blob, diff_id: Some(diff_id.clone()) }).map(|origin| origin.blob)
+    };
+    let other = layer_of(&store, "app.wasm", "2");
+    let lie = store.origin(&other).expect("there").blob;
+    assert!(matches!(ensure(lie), Err(StoreError::DigestMismatch { .. })));
+    let mut tar = Vec::new();
+    crate::layer::export(&image.layers[0].path, &mut tar).expect("a tar");
+    let plain = blobs::put(&store.paths, &tar).expect("a blob");
+    assert_eq!(ensure(plain.clone()).expect("the same layer, packed otherwise"), plain);
+    let own = image.layers[0].blob.clone();
+    assert_eq!(ensure(own.clone()).expect("its own"), own);
+}

@@ -7,11 +7,13 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use sprat_image::{NodeId, NodeKind, Tree};
 
+use super::budget::Budget;
 use super::clock::now_ns;
 use super::descriptor::{FolderPlace, OpenFolder, Place};
 use super::device::Device;
 use super::errno::{Errno, Result};
 use super::host;
+use super::listing::MAX_LISTED_BYTES;
 use super::memory::MemoryNode;
 use super::mounts::Mounts;
 use super::namespace::{Entry, Form, LowerFolder, Namespace, Spot};
@@ -43,6 +45,8 @@ pub(super) struct Inner {
     /// Descriptors open.
     pub(super) open: AtomicU32,
     max_open: u32,
+    /// Bytes of listings.
+    pub(super) listed: Budget,
     /// Canonical path and content.
     provided: Box<[(Box<str>, Box<str>)]>,
     since_ns: i64,
@@ -65,6 +69,7 @@ impl Inner {
             shared,
             open: AtomicU32::new(0),
             max_open: limits.open_files,
+            listed: Budget::new(Some(MAX_LISTED_BYTES)),
             provided: provided.collect(),
             since_ns: now_ns(),
             folders: Mutex::default(),

@@ -8,7 +8,7 @@ use super::descriptor::{FolderPlace, OpenFolder};
 use super::errno::{Errno, Result};
 use super::inner::Inner;
 use super::open_file::OpenFile;
-use super::{Access, Create, Descriptor, DirEntry, Follow, Stat, Times};
+use super::{Access, Create, Descriptor, Follow, Listing, Stat, Times};
 use crate::{FilesSpec, Limits, SandboxError, User};
 
 /// What a guest sees as `/`. One per guest; `Send + Sync`; all methods take `&self`.
@@ -170,14 +170,16 @@ impl FileView {
     /// All entries of a folder in the order of their names, without `.` and `..`.
     ///
     /// # Errors
-    /// POSIX's of `readdir`.
-    pub fn entries(&self, folder: &Descriptor) -> Result<Vec<DirEntry>> {
+    /// POSIX's of `readdir`; [`Errno::TooManyFiles`] if the guest's listings take too much together.
+    pub fn entries(&self, folder: &Descriptor) -> Result<Listing> {
         if !folder.access().read {
             return Err(Errno::BadDescriptor);
         }
         let mut names = self.inner.lock();
         let spot = names.start(folder)?;
-        names.entries(&spot)
+        let entries = names.entries(&spot)?;
+        drop(names);
+        Listing::new(entries, &self.inner)
     }
 
     /// Makes a folder.

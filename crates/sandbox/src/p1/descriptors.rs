@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::errno::Errno;
 use crate::Stream;
-use crate::files::{Descriptor, DirEntry, FileView, Kind};
+use crate::files::{Descriptor, FileView, Kind, Listing};
 use crate::working::Folder;
 
 /// What a descriptor number stands for.
@@ -33,7 +33,7 @@ pub(super) struct Node {
     /// Its name, if it was open from the beginning.
     pub(super) preopen: Option<Cow<'static, str>>,
     /// The folder's entries when its listing began.
-    pub(super) listing: Option<Vec<DirEntry>>,
+    pub(super) listing: Option<Listing>,
 }
 
 impl Node {

@@ -194,7 +194,7 @@ pub(super) fn readdir(
     let itself = [(".", inode, Kind::Directory), ("..", inode, Kind::Directory)];
     let entries = itself
         .into_iter()
-        .chain(listing.iter().map(|entry| (entry.name.as_str(), entry.inode, entry.kind)))
+        .chain(listing.as_slice().iter().map(|entry| (entry.name.as_str(), entry.inode, entry.kind)))
         .zip(1_u64..)
         .skip(usize::try_from(cookie).unwrap_or(usize::MAX));
     let mut used = 0;

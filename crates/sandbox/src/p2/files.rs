@@ -1,7 +1,5 @@
 //! `wasi:filesystem@0.2` on the file view.
 
-use std::collections::VecDeque;
-
 use wasmtime::component::Resource;
 use wasmtime_wasi::TrappableError;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -15,7 +13,7 @@ use super::bindings::wasi::filesystem::{preopens, types};
 use super::streams::{FileInput, FileOutput, Target};
 use crate::component::{FilesHost, Node, Open};
 use crate::conversions::conversions;
-use crate::files::{Create, DirEntry, Errno, FileView, Follow, Kind, Stat, Times, now_ns};
+use crate::files::{self, Create, DirEntry, Errno, FileView, Follow, Kind, Stat, Times, now_ns};
 
 /// Bytes that one read moves at most.
 const MAX_READ: u64 = 1 << 20;
@@ -23,7 +21,7 @@ const MAX_READ: u64 = 1 << 20;
 /// The entries of a folder that are still to be read.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "generated bindings re-export it")]
-pub struct Listing(VecDeque<DirectoryEntry>);
+pub struct Listing(files::Listing);
 
 type Timestamp = Datetime;
 
@@ -123,8 +121,7 @@ impl types::HostDescriptor for FilesHost<'_> {
 
     fn read_directory(&mut self, fd: Resource<Node>) -> FsResult<Resource<Listing>> {
         let entries = self.with_node(&fd, |view, node| view.entries(node.descriptor()))?;
-        let listing = Listing(entries.into_iter().map(directory_entry).collect());
-        self.table.push(listing).map_err(FsError::trap)
+        self.table.push(Listing(entries)).map_err(FsError::trap)
     }
 
     fn sync(&mut self, fd: Resource<Node>) -> FsResult<()> {
@@ -229,7 +226,7 @@ impl types::HostDescriptor for FilesHost<'_> {
 
 impl types::HostDirectoryEntryStream for FilesHost<'_> {
     fn read_directory_entry(&mut self, stream: Resource<Listing>) -> FsResult<Option<DirectoryEntry>> {
-        Ok(self.table.get_mut(&stream).map_err(FsError::trap)?.0.pop_front())
+        Ok(self.table.get_mut(&stream).map_err(FsError::trap)?.0.next().map(directory_entry))
     }
 
     fn drop(&mut self, stream: Resource<Listing>) -> wasmtime::Result<()> {

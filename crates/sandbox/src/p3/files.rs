@@ -1,6 +1,12 @@
 //! `wasi:filesystem@0.3` on the file view.
 
-use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{
+    Access, Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer,
+};
 use wasmtime_wasi::TrappableError;
 use wasmtime_wasi::p3::bindings::clocks::system_clock::Instant;
 
@@ -12,7 +18,7 @@ use super::bindings::wasi::filesystem::{preopens, types};
 use super::streams::{End, FileConsumer, FileProducer};
 use crate::component::{FilesHost, HasFiles, Node, Open};
 use crate::conversions::conversions;
-use crate::files::{Create, DirEntry, Errno, FileView, Follow, Kind, Stat, Times, now_ns};
+use crate::files::{Create, DirEntry, Errno, FileView, Follow, Kind, Listing, Stat, Times, now_ns};
 
 /// The end of a stream.
 type Ended = FutureReader<Result<(), ErrorCode>>;
@@ -156,8 +162,7 @@ impl<U> types::HostDescriptorWithStore<U> for HasFiles {
         let host = store.get();
         let listed = host.view.entries(host.table.get(&fd)?.descriptor());
         let end = listed.as_ref().map(drop).map_err(|errno| ErrorCode::from(*errno));
-        let entries: Vec<_> = listed.unwrap_or_default().into_iter().map(directory_entry).collect();
-        let stream = StreamReader::new(&mut store, entries)?;
+        let stream = StreamReader::new(&mut store, ListingProducer(listed.ok()))?;
         Ok((stream, FutureReader::new(&mut store, async { wasmtime::error::Ok(end) })?))
     }
 
@@ -277,5 +282,31 @@ impl<U> types::HostDescriptorWithStore<U> for HasFiles {
             host.with_path(&fd, &path, |view, folder, path| view.stat_at(folder, path, follow(flags)))
         })?;
         Ok(hash_value(&stat))
+    }
+}
+
+/// Gives what a folder held, some entries at a time.
+struct ListingProducer(Option<Listing>);
+
+/// Entries that go into a stream at once.
+const ENTRIES: usize = 256;
+
+impl<D> StreamProducer<D> for ListingProducer {
+    type Item = DirectoryEntry;
+    type Buffer = VecBuffer<DirectoryEntry>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: StoreContextMut<'a, D>,
+        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let some: Vec<_> = self.0.iter_mut().flatten().take(ENTRIES).map(directory_entry).collect();
+        if some.is_empty() {
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        }
+        destination.set_buffer(some.into());
+        Poll::Ready(Ok(StreamResult::Completed))
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
 use super::ClientError;
-use super::link::{connect, message, parse_answer};
+use super::link::{connect, message, parse_answer, soon};
 use crate::frame::{self, CHUNK_BYTES, ChunkKind, chunk_head};
 use crate::wire::{AttachRequest, IncomingHead, Op};
 
@@ -34,6 +34,19 @@ pub struct Attachment {
 
 /// Attaches to a guest, on a connection of its own.
 pub(super) async fn attach(worker: &str, socket: &Path, request: &AttachRequest) -> Result<Attachment, ClientError> {
+    let (reader, read, writer) = soon(worker, Op::Attach, ask(worker, socket, request)).await?;
+    let (to_owner, output) = mpsc::channel(OUTPUT_CHUNKS);
+    let (input, from_owner) = mpsc::channel(INPUT_CHUNKS);
+    tokio::spawn(carry(reader, read, to_owner, writer, request.stdin.then_some(from_owner)));
+    Ok(Attachment { output, input: request.stdin.then_some(input) })
+}
+
+/// A connection that the worker made an attachment, with what came behind its answer.
+async fn ask(
+    worker: &str,
+    socket: &Path,
+    request: &AttachRequest,
+) -> Result<(OwnedReadHalf, BytesMut, OwnedWriteHalf), ClientError> {
     let gone = |_| ClientError::Gone(worker.to_owned());
     let (mut reader, mut writer) = connect(worker, socket).await?.into_split();
     writer.write_all(&message(1, Op::Attach, request)?).await.map_err(gone)?;
@@ -49,10 +62,7 @@ pub(super) async fn attach(worker: &str, socket: &Path, request: &AttachRequest)
         return Err(ClientError::refused(worker, refusal));
     }
     parse_answer::<()>(&answer)?;
-    let (to_owner, output) = mpsc::channel(OUTPUT_CHUNKS);
-    let (input, from_owner) = mpsc::channel(INPUT_CHUNKS);
-    tokio::spawn(carry(reader, read, to_owner, writer, request.stdin.then_some(from_owner)));
-    Ok(Attachment { output, input: request.stdin.then_some(input) })
+    Ok((reader, read, writer))
 }
 
 /// Carries both directions until the guest ended or the owner dropped the attachment.

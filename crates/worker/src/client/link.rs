@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -18,8 +19,11 @@ use super::process::WorkerProcess;
 use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
-use crate::wire::{Answer, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, Welcome, code};
+use crate::wire::{Answer, AnswerTo, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, Welcome, code};
 use crate::{GuestId, journal};
+
+/// How long a worker may take for what it answers at once.
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
 type Events = mpsc::UnboundedSender<(String, Event)>;
 
@@ -64,7 +68,7 @@ impl Link {
         let link = Arc::new(Self { socket: socket.to_owned(), next: AtomicU64::new(1), shared: Arc::clone(&shared) });
         tokio::spawn(read(shared, process, events, socket.to_owned()));
         let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), owner: true };
-        let welcome: Welcome = link.request(Op::Hello, hello).await?;
+        let welcome: Welcome = link.request_soon(Op::Hello, hello).await?;
         // Set once, here.
         let _ = link.shared.welcome.set(welcome);
         Ok(link)
@@ -110,6 +114,16 @@ impl Link {
         self.shared.calls.lock().known.len()
     }
 
+    /// Asks for what a worker answers at once.
+    pub(super) async fn request_soon<T: DeserializeOwned>(
+        &self,
+        op: Op,
+        body: impl Serialize,
+    ) -> Result<T, ClientError> {
+        soon(self.name(), op, self.request(op, body)).await
+    }
+
+    /// Asks for what may take its time.
     pub(super) async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
         let name = self.name();
         let seq = self.next.fetch_add(1, Ordering::Relaxed);
@@ -122,12 +136,37 @@ impl Link {
             }
             calls.waiting.insert(seq, answer);
         }
+        let _waiting = Waiting { shared: &self.shared, seq };
         self.shared.outbox.send(&message, &[]);
         // The reader drops all answers when the worker is gone.
         let answer = answered.await.map_err(|_| ClientError::Gone(name.to_owned()))?;
         let bytes = answer.map_err(|refusal| ClientError::refused(name, refusal))?;
         parse_answer(&bytes)
     }
+}
+
+/// A call that waits for its answer; it does so no more when this is dropped.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    seq: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.calls.lock().waiting.remove(&self.seq);
+    }
+}
+
+/// Waits for an answer, for at most [`ANSWER`].
+pub(super) async fn soon<T>(
+    name: &str,
+    op: Op,
+    answer: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    tokio::time::timeout(ANSWER, answer).await.unwrap_or_else(|_| {
+        let reason = format!("no answer to {} within {} s", op.name(), ANSWER.as_secs());
+        Err(ClientError::Silent { name: name.to_owned(), reason })
+    })
 }
 
 impl Drop for Link {
@@ -139,14 +178,20 @@ impl Drop for Link {
     }
 }
 
-/// Connects to a worker's socket. What a worker that is gone left there is removed.
+/// Connects to a worker's socket. What a worker that is gone left there is removed. Whoever can't be reached for any
+/// other reason than that nobody is there may be there.
 pub(super) async fn connect(name: &str, socket: &Path) -> Result<UnixStream, ClientError> {
-    UnixStream::connect(socket).await.map_err(|error| {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
+    UnixStream::connect(socket).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
             // It may be removed already.
             let _ = fs_err::remove_file(socket);
+            ClientError::Gone(name.to_owned())
         }
-        ClientError::Gone(name.to_owned())
+        io::ErrorKind::NotFound => ClientError::Gone(name.to_owned()),
+        _ => {
+            let reason = format!("cannot connect to {}: {error}", socket.display());
+            ClientError::Silent { name: name.to_owned(), reason }
+        }
     })
 }
 
@@ -165,10 +210,15 @@ pub(super) fn message(seq: u64, op: Op, body: impl Serialize) -> Result<Vec<u8>,
 /// What a request was answered with.
 pub(super) fn parse_answer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
     let answer: Result<Answer<T>, _> = serde_json::from_slice(bytes);
-    answer.map(|answer| answer.ok).map_err(|error| ClientError::Refused {
-        code: code::PROTOCOL.to_owned(),
-        message: format!("the worker's answer can't be read: {error}; it may be of another version"),
+    answer.map(|answer| answer.ok).map_err(|error| {
+        let Refusal { code, message } = unreadable(&error);
+        ClientError::Refused { code: code.into_owned(), message }
     })
+}
+
+fn unreadable(error: &serde_json::Error) -> Refusal {
+    let message = format!("the worker's answer can't be read: {error}; it may be of another version");
+    Refusal::new(code::PROTOCOL, message)
 }
 
 /// Reads until the worker or the client is gone.
@@ -225,8 +275,10 @@ async fn read_messages(shared: &Shared, events: &Events) -> End {
 
 impl Shared {
     fn take(&self, message: Bytes, events: &Events) {
-        // What can't be read is for a newer client; whoever waits for it learns that the answer never came.
-        let Ok(head) = serde_json::from_slice::<IncomingHead>(&message) else { return };
+        let head = match serde_json::from_slice::<IncomingHead>(&message) {
+            Ok(head) => head,
+            Err(error) => return self.take_unread(&message, &error),
+        };
         if let Some(Exited { id, exit, at_ns, usage }) = head.exited {
             self.calls.lock().known.insert(id.clone());
             // Nobody may listen any more.
@@ -236,6 +288,17 @@ impl Shared {
         let Some(call) = self.calls.lock().waiting.remove(&head.seq) else { return };
         // The caller may have given up.
         let _ = call.send(head.err.map_or(Ok(message), Err));
+    }
+}
+
+impl Shared {
+    /// A message of a worker of another version: who waits for it must not wait for ever.
+    fn take_unread(&self, message: &[u8], error: &serde_json::Error) {
+        tracing::warn!(worker = self.name, %error, "a message of it is not understood; it may be of another version");
+        let Ok(AnswerTo { seq }) = serde_json::from_slice(message) else { return };
+        let Some(call) = self.calls.lock().waiting.remove(&seq) else { return };
+        // The caller may have given up.
+        let _ = call.send(Err(unreadable(error)));
     }
 }
 

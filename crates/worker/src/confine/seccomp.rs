@@ -3,12 +3,17 @@
 //! A list of what is refused, not of what is allowed: the allocator, the runtime and wasmtime choose their calls anew with
 //! each version, and landlock has the files. Refused calls give EPERM; `clone3`, whose flags can't be seen, gives ENOSYS,
 //! so that the C library makes its threads by `clone`.
+//!
+//! No new socket can be had: landlock lets a process connect to any Unix socket of its user, the daemon's own included,
+//! and whoever drives the daemon needs no other way out. The listener is open before the filter is; what it accepts and
+//! pairs of streams are all that a worker needs. Nor can other processes be signalled or limited, or the mode of a file
+//! that is not open be changed: landlock knows neither, or only on the newest kernels.
 
 use std::collections::BTreeMap;
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    SeccompRule, TargetArch, sock_filter,
 };
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -24,10 +29,28 @@ const REFUSED: &[i64] = &[
     libc::SYS_process_madvise,
     libc::SYS_kcmp,
     libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_tkill,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_vfork,
+    // Sockets of others.
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    // Modes and attributes by name, which landlock does not look at.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
     // Namespaces, roots and mounts.
     libc::SYS_unshare,
     libc::SYS_setns,
@@ -105,9 +128,12 @@ const REFUSED: &[i64] = &[
     libc::SYS_personality,
 ];
 
+/// The bits of a socket's type that are no flags.
+const SOCKET_TYPE: u64 = 0xf;
+
 /// Refuses the calls for this thread and all later ones.
 pub(super) fn apply(warnings: &mut Vec<String>) {
-    for filter in [refusals(), missing_clone3()] {
+    for filter in filters() {
         let applied = filter
             .map_err(|error| error.to_string())
             .and_then(|filter| seccompiler::apply_filter_all_threads(&filter).map_err(|error| error.to_string()));
@@ -118,10 +144,28 @@ pub(super) fn apply(warnings: &mut Vec<String>) {
     }
 }
 
+fn filters() -> impl Iterator<Item = Result<BpfProgram, BackendError>> {
+    let other_numbers = cfg!(target_arch = "x86_64").then(|| Ok(x32_refused()));
+    [refusals(), missing_clone3()].into_iter().chain(other_numbers)
+}
+
 fn refusals() -> Result<BpfProgram, BackendError> {
     let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
-    rules.insert(libc::SYS_socket, vec![argument(0, SeccompCmpOp::Ne, unsigned(libc::AF_UNIX))?]);
-    rules.insert(libc::SYS_socketpair, vec![argument(0, SeccompCmpOp::Ne, unsigned(libc::AF_UNIX))?]);
+    // A pair of datagram sockets could be given another address.
+    let stream = SeccompCmpOp::MaskedEq(SOCKET_TYPE);
+    let pairs = [
+        argument(0, SeccompCmpOp::Ne, unsigned(libc::AF_UNIX))?,
+        argument(1, stream.clone(), unsigned(libc::SOCK_DGRAM))?,
+        argument(1, stream.clone(), unsigned(libc::SOCK_RAW))?,
+        argument(1, stream, unsigned(libc::SOCK_SEQPACKET))?,
+    ];
+    rules.insert(libc::SYS_socketpair, pairs.into());
+    // Other processes.
+    let own = u64::from(std::process::id());
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        rules.insert(call, vec![argument(0, SeccompCmpOp::Ne, own)?]);
+    }
+    rules.insert(libc::SYS_prlimit64, vec![argument(0, SeccompCmpOp::Ne, 0)?]);
     // Threads only, no processes.
     let thread = unsigned(libc::CLONE_THREAD);
     rules.insert(libc::SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(thread), 0)?]);
@@ -135,6 +179,21 @@ fn refusals() -> Result<BpfProgram, BackendError> {
 
 fn missing_clone3() -> Result<BpfProgram, BackendError> {
     filter(Rules::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)
+}
+
+/// Refuses the second set of numbers that x86-64 kernels may have for all calls, which the other filters do not know.
+fn x32_refused() -> BpfProgram {
+    const X32: u32 = 0x4000_0000;
+    const LOAD_NUMBER: u16 = 0x20;
+    const JUMP_IF_AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    let refuse = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    vec![
+        sock_filter { code: LOAD_NUMBER, jt: 0, jf: 0, k: 0 },
+        sock_filter { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: X32 },
+        sock_filter { code: RETURN, jt: 0, jf: 0, k: refuse },
+        sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW },
+    ]
 }
 
 fn filter(rules: Rules, errno: libc::c_int) -> Result<BpfProgram, BackendError> {

@@ -2,8 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Command;
+
+use rustix::process::Pid;
 
 use crate::WorkerOptions;
 
@@ -21,6 +24,7 @@ fn confined_process() {
         let port = listener.local_addr().unwrap().port();
         (listener, port)
     };
+    let unix = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
     println!("\nwarnings {:?}", super::apply(&options));
     let report = |what: &str, could: bool| println!("{what} {}", if could { "could" } else { "refused" });
     report("read-passwd", std::fs::read("/etc/passwd").is_ok());
@@ -36,23 +40,31 @@ fn confined_process() {
     report("tcp-bind", TcpListener::bind("127.0.0.1:0").is_ok());
     report("udp", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
     report("unix-pair", UnixStream::pair().is_ok());
+    report("unix-connect", UnixStream::connect(folder.join("socket")).is_ok());
+    report("unix-datagram-pair", UnixDatagram::pair().is_ok());
+    report("chmod", std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).is_ok());
+    report("limit-parent", !is_refused(libc::SYS_prlimit64, rustix::process::getppid().map_or(1, Pid::as_raw_pid)));
+    report("signal-self", rustix::process::test_kill_process(rustix::process::getpid()).is_ok());
+    #[cfg(target_arch = "x86_64")]
+    report("other-numbers", !is_refused(0x4000_0000 | libc::SYS_getpid, 0));
     report(
         "signal-parent",
         rustix::process::getppid().is_some_and(|parent| rustix::process::test_kill_process(parent).is_ok()),
     );
     report("thread", std::thread::spawn(|| std::fs::read("/etc/passwd").is_ok()).join().is_ok_and(|read| !read));
     report("terminal", rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).is_ok());
-    report("unshare", !unshare_is_refused());
-    drop(tcp);
+    report("unshare", !is_refused(libc::SYS_unshare, libc::CLONE_NEWNS));
+    drop((tcp, unix));
     assert_eq!(std::fs::read("/etc/passwd").map_err(|error| error.kind()), Err(ErrorKind::PermissionDenied));
     std::process::exit(0);
 }
 
-/// Whether a call of seccomp's list is refused.
-fn unshare_is_refused() -> bool {
-    #[expect(unsafe_code, reason = "there is no safe call that takes these flags")]
-    // SAFETY: the call takes no pointer; at worst this process, which ends soon, has its own mounts.
-    let result = unsafe { libc::syscall(libc::SYS_unshare, libc::CLONE_NEWNS) };
+/// Whether seccomp refuses a call.
+fn is_refused(call: libc::c_long, argument: libc::c_int) -> bool {
+    #[expect(unsafe_code, reason = "there is no safe call that takes these arguments")]
+    // SAFETY: what is called takes no pointer, or takes zero for none; at worst this process, which ends soon, has its own
+    // mounts.
+    let result = unsafe { libc::syscall(call, argument, 0, 0, 0) };
     result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
@@ -76,14 +88,28 @@ fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let report: std::collections::BTreeMap<&str, &str> = said.lines().filter_map(|line| line.split_once(' ')).collect();
     let landlock = !report["warnings"].contains("landlock: this kernel has none");
-    for what in ["exec", "exec-self", "tcp-connect", "tcp-bind", "udp", "unshare"] {
+    for what in [
+        "exec",
+        "exec-self",
+        "tcp-connect",
+        "tcp-bind",
+        "udp",
+        "unshare",
+        "unix-connect",
+        "unix-datagram-pair",
+        "chmod",
+        "limit-parent",
+        "signal-parent",
+        #[cfg(target_arch = "x86_64")]
+        "other-numbers",
+    ] {
         assert_eq!(report[what], "refused", "{what}\n{said}");
     }
-    for what in ["read-key", "read-given", "write-given", "rename-given", "unix-pair"] {
+    for what in ["read-key", "read-given", "write-given", "rename-given", "unix-pair", "signal-self"] {
         assert_eq!(report[what], "could", "{what}\n{said}");
     }
     if landlock {
-        for what in ["read-passwd", "list-root", "write-read-only", "signal-parent"] {
+        for what in ["read-passwd", "list-root", "write-read-only"] {
             assert_eq!(report[what], "refused", "{what}\n{said}");
         }
         assert_eq!(report["thread"], "could", "a new thread is confined too\n{said}");

@@ -133,11 +133,10 @@ impl LogWriter {
         if self.options.max_files < 2 {
             return fs_err::remove_file(&self.options.path);
         }
-        for age in (1..self.options.max_files.saturating_sub(1)).rev() {
-            match fs_err::rename(self.numbered(age), self.numbered(age + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        // Any number of files may be allowed; only as many as there are cost time.
+        let oldest = (1..self.options.max_files - 1).find(|age| !self.numbered(*age).exists());
+        for age in (1..oldest.unwrap_or(self.options.max_files - 1)).rev() {
+            fs_err::rename(self.numbered(age), self.numbered(age + 1))?;
         }
         fs_err::rename(&self.options.path, self.numbered(1))
     }
@@ -248,6 +247,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        // Each case has some hundred kilobytes.
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
         #[test]
         fn however_it_is_written_no_text_is_lost_or_joined(
             chunks in proptest::collection::vec((proptest::bool::ANY, "[a\u{1f41f}<\n]{0,9}", 1..3000_usize), 0..20),
@@ -335,6 +336,17 @@ mod tests {
         let kept = all.len();
         let expected: Vec<String> = (20 - kept..20).map(|number| format!("line {number}\n")).collect();
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn any_number_of_files_may_be_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = writer(dir.path().join("log"), 1, u32::MAX);
+        for number in 0..5 {
+            log.write(Stream::Stdout, format!("line {number}\n").as_bytes());
+        }
+        assert_eq!(lines(&dir.path().join("log.4"))[0].log, "line 0\n");
+        assert_eq!(lines(&dir.path().join("log"))[0].log, "line 4\n");
     }
 
     #[test]

@@ -65,8 +65,12 @@ async fn spawn(options: &WorkerOptions) -> (Client, mpsc::UnboundedReceiver<(Str
 }
 
 fn kill(client: &Client) {
+    signal(client, Signal::KILL);
+}
+
+fn signal(client: &Client, signal: Signal) {
     let pid = Pid::from_raw(client.pid().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 async fn is_gone(pid: u32) {
@@ -112,6 +116,41 @@ async fn a_worker_that_breaks_the_protocol_is_ended() {
 }
 
 #[tokio::test]
+async fn a_held_worker_is_silent_and_not_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let (client, mut events) = spawn(&options).await;
+    client.start(&request("runs", &["wait"])).await.unwrap();
+    signal(&client, Signal::STOP);
+    // The clock jumps to the deadline as soon as there is nothing to do but to wait.
+    tokio::time::pause();
+    assert!(matches!(client.list().await, Err(ClientError::Silent { .. })));
+    assert!(matches!(client.stop("runs", Stop::Kill).await, Err(ClientError::Silent { .. })));
+    assert!(matches!(client.attach("runs", false).await, Err(ClientError::Silent { .. })));
+    let (sender, _second_events) = mpsc::unbounded_channel();
+    let error = Client::connect("w1", &options.socket, sender).await.unwrap_err();
+    assert!(error.to_string().contains("no answer to hello within 10 s"), "{error}");
+    tokio::time::resume();
+    assert!(events.try_recv().is_err(), "it is not told as gone");
+    assert!(options.socket.exists());
+    signal(&client, Signal::CONT);
+    let (client, _events) = connect(dir.path()).await;
+    assert_eq!(client.list().await.unwrap().len(), 1);
+    client.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_be_reached_is_not_taken_for_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let too_long = dir.path().join("x".repeat(200));
+    for (socket, silent) in [(too_long, true), (dir.path().join("nothing"), false)] {
+        let (sender, _events) = mpsc::unbounded_channel();
+        let error = Client::connect("w1", &socket, sender).await.unwrap_err();
+        assert_eq!(matches!(error, ClientError::Silent { .. }), silent, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_worker_outlives_its_owner() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
@@ -150,12 +189,11 @@ async fn a_request_to_terminate_the_worker_records_its_guests() {
     let options = options(dir.path());
     let (client, mut events) = spawn(&options).await;
     client.start(&request("a", &["wait"])).await.unwrap();
-    let pid = Pid::from_raw(client.pid().try_into().unwrap()).unwrap();
-    for signal in [Signal::HUP, Signal::INT, Signal::PIPE] {
-        rustix::process::kill_process(pid, signal).unwrap();
+    for harmless in [Signal::HUP, Signal::INT, Signal::PIPE] {
+        signal(&client, harmless);
     }
     assert_eq!(client.list().await.unwrap().len(), 1);
-    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    signal(&client, Signal::TERM);
     assert_eq!(exit(&mut events).await, ("a".into(), Exit::Signalled(137)));
     assert_eq!(event(&mut events).await, Event::Gone);
     assert_eq!(Client::journal(&options.journal).len(), 1);

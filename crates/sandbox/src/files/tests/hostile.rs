@@ -178,7 +178,7 @@ fn special_files_are_shown_and_never_opened() {
         }
     }
     let folder = open(&view, "data", OPEN, READ).unwrap();
-    assert!(view.entries(&folder).unwrap().iter().all(|entry| entry.kind == Kind::Other));
+    assert!(view.entries(&folder).unwrap().all(|entry| entry.kind == Kind::Other));
 }
 
 #[test]

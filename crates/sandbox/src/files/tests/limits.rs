@@ -118,3 +118,26 @@ fn memory_mounts_end_at_their_size() {
 fn an_untouched_view_is_small() {
     assert!(size_of::<crate::files::inner::Inner>() + size_of::<crate::files::shared::Shared>() < 768);
 }
+
+#[test]
+fn listings_past_the_limit_are_refused_until_one_is_dropped() {
+    let names: Vec<String> = (0..1000).map(|number| format!("many/{number:0>200}")).collect();
+    let world = World::new(|layer| {
+        for name in &names {
+            layer.bytes(name.as_bytes(), Attributes::FILE, Vec::new()).unwrap();
+        }
+    });
+    let view = world.view();
+    let folder = open(&view, "many", OPEN, READ).unwrap();
+    let mut listings = Vec::new();
+    let refused = loop {
+        match view.entries(&folder) {
+            Ok(listing) => listings.push(listing),
+            Err(errno) => break errno,
+        }
+    };
+    assert_eq!(refused, Errno::TooManyFiles);
+    assert!((200..400).contains(&listings.len()), "{}", listings.len());
+    listings.pop();
+    assert_eq!(view.entries(&folder).unwrap().count(), 1000);
+}

@@ -110,7 +110,7 @@ fn read(view: &FileView, path: &str) -> Result<Vec<u8>, Errno> {
 
 fn names(view: &FileView, path: &str) -> Result<Vec<String>, Errno> {
     let folder = open(view, path, OPEN, READ)?;
-    Ok(view.entries(&folder)?.into_iter().map(|entry| entry.name).collect())
+    Ok(view.entries(&folder)?.map(|entry| entry.name).collect())
 }
 
 fn unlink(view: &FileView, path: &str) -> Result<(), Errno> {

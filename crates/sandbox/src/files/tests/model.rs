@@ -263,7 +263,7 @@ impl Subject {
             Op::List { path } => {
                 let directory = Create { directory: true, ..OPEN };
                 let folder = open(view, path, directory, READ)?;
-                let entries = view.entries(&folder)?.into_iter().map(|entry| (entry.name, entry.kind));
+                let entries = view.entries(&folder)?.map(|entry| (entry.name, entry.kind));
                 return Ok(Got::Names(entries.filter(|(name, _)| name != "dev").collect()));
             }
             Op::Hold { path } => {

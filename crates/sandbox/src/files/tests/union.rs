@@ -77,8 +77,8 @@ fn an_open_file_sees_its_copy_up_and_keeps_its_number() {
     assert!(before.same_node(&after));
     assert_eq!(inode(&view, "etc/motd"), number);
     let folder = open(&view, "etc", OPEN, READ).unwrap();
-    let listed = view.entries(&folder).unwrap();
-    assert!(listed.iter().any(|entry| entry.name == "motd" && entry.inode == number));
+    let mut listed = view.entries(&folder).unwrap();
+    assert!(listed.any(|entry| entry.name == "motd" && entry.inode == number));
     rename(&view, "etc/motd", "moved").unwrap();
     assert_eq!(inode(&view, "moved"), number);
 }
