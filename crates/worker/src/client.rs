@@ -208,7 +208,8 @@ impl Client {
         self.link.request(Op::Usage, Named { id: id.to_owned() }).await
     }
 
-    /// The owner has recorded this guest's exit durably; the worker may drop it.
+    /// The owner has recorded this guest's exit durably; the worker may drop it. The attachments of a guest that never
+    /// was started end.
     ///
     /// # Errors
     /// It still runs, or the worker is gone.
