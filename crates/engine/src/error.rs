@@ -182,7 +182,7 @@ impl EngineError {
             Self::Port { .. } => "port_taken",
             Self::VolumeInUse { .. } => "volume_in_use",
             Self::Image(source) => source.code(),
-            Self::Build(source) => build_code(source),
+            Self::Build(source) => source.code(),
             Self::Worker(_) => "worker",
             Self::Store { .. } => "state_store",
             Self::Io { .. } => "io",
@@ -276,16 +276,5 @@ fn build_kind(error: &sprat_image::build::BuildError) -> ErrorKind {
         BuildError::Dockerfile { .. } | BuildError::Context(_) => ErrorKind::Invalid,
         BuildError::Step { .. } | BuildError::Run { .. } => ErrorKind::Internal,
         BuildError::Content { source, .. } | BuildError::Store(source) => image_kind(source),
-    }
-}
-
-fn build_code(error: &sprat_image::build::BuildError) -> &'static str {
-    use sprat_image::build::BuildError;
-    match error {
-        BuildError::Dockerfile { .. } => "dockerfile",
-        BuildError::Step { .. } => "build_step",
-        BuildError::Run { .. } => "build_run",
-        BuildError::Context(_) => "build_context",
-        BuildError::Content { source, .. } | BuildError::Store(source) => source.code(),
     }
 }
