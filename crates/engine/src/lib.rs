@@ -65,3 +65,4 @@ pub use sprat_program::{CompileProgress, CompilerCommand, Description, ProgramEr
 pub use sprat_sandbox::{Stream, Usage};
 pub use sprat_worker::Attachment;
 pub use volume::{Volume, VolumeSpec};
+pub use volumes::tree_size;
