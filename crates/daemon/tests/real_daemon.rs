@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
+#[path = "../../worker/tests/roles/mod.rs"]
+mod roles;
 mod support;
 
 use support::{Daemon, HELLO, SPIN};
@@ -14,23 +16,6 @@ const ALL: &str = "stream=1&stdout=1&stderr=1";
 #[ignore = "the daemon process of other tests"]
 fn daemon_process() {
     support::run_daemon();
-}
-
-/// Not a test: what the daemon starts to run guests.
-#[test]
-#[ignore = "the worker process of other tests"]
-fn worker_process() {
-    let options = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
-    sprat_worker::serve(options).unwrap();
-    std::process::exit(0);
-}
-
-/// Not a test: what the daemon starts to compile guests.
-#[test]
-#[ignore = "the compiler process of other tests"]
-fn compiler_process() {
-    let args: Vec<String> = std::env::args().collect();
-    std::process::exit(i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err()));
 }
 
 #[test]
