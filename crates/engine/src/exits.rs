@@ -57,6 +57,7 @@ pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
         oom_killed: matches!(exit, Exit::OutOfMemory(_)),
         at: crate::store::time(at_ns).unwrap_or_else(Timestamp::now),
         message,
+        lost: false,
     }
 }
 
@@ -104,7 +105,7 @@ impl Core {
             }
             life.row.state = state;
             life.row.worker = None;
-            life.row.error = if info.message.starts_with("worker ") { info.message.clone() } else { String::new() };
+            life.row.error = if info.lost { info.message.clone() } else { String::new() };
             life.row.exit = Some(info.clone());
             life.row.ports = Vec::new();
             life.place = None;
@@ -199,5 +200,6 @@ pub(crate) fn lost(worker: &str) -> ExitInfo {
         oom_killed: false,
         at: Timestamp::now(),
         message: format!("worker {worker} that ran this container is gone"),
+        lost: true,
     }
 }

@@ -155,6 +155,7 @@ impl Core {
             oom_killed: false,
             at: Timestamp::now(),
             message: error.to_string(),
+            lost: false,
         });
         drop(life);
         self.persist(record);

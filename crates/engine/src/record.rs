@@ -241,8 +241,9 @@ impl Life {
     }
 
     fn outcome(&self) -> (i64, Option<String>) {
-        let error = (!self.row.error.is_empty()).then(|| self.row.error.clone());
-        (self.row.exit.as_ref().map_or(0, |exit| i64::from(exit.code)), error)
+        let exit = self.row.exit.as_ref();
+        let failed = !self.row.error.is_empty() && !exit.is_some_and(|exit| exit.lost);
+        (exit.map_or(0, |exit| i64::from(exit.code)), failed.then(|| self.row.error.clone()))
     }
 
     /// Where it stands, in docker's states.
