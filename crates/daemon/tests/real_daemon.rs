@@ -66,9 +66,24 @@ fn a_running_container_is_stopped_and_a_stopped_one_is_not_modified() {
     let stats = daemon.json("GET", "/containers/spin/stats?stream=0&one-shot=1", "", 200);
     assert_eq!(stats["pids_stats"]["current"], 1);
     assert_eq!(daemon.call("DELETE", "/containers/spin", "").0, 409);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?signal=nonsense", "").0, 400);
     assert_eq!(daemon.call("POST", "/containers/spin/stop?t=1", "").0, 204);
     assert_eq!(daemon.call("POST", "/containers/spin/stop", "").0, 304);
     assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 143);
+    assert_eq!(daemon.call("POST", "/containers/spin/restart", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?signal=SIGINT", "").0, 204);
+    assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 130);
+}
+
+#[test]
+fn a_failed_start_ends_its_attachments() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","Entrypoint":["/nope.wasm"]}"#;
+    let id = daemon.json("POST", "/containers/create", body, 201)["Id"].as_str().unwrap().to_owned();
+    let attached = daemon.attach(&id, ALL, true);
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 400);
+    assert!(attached.finish().ends_with("\r\n\r\n"));
 }
 
 #[test]

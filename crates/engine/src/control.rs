@@ -13,7 +13,7 @@ use crate::placement::{Place, Worker};
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::state::{Action, Input, Refusal, State};
-use crate::{AttachOptions, EngineError, WaitCondition};
+use crate::{AttachOptions, EngineError, StopOptions, WaitCondition};
 
 /// Seconds between the stop signal and KILL when nobody names any.
 const STOP_TIMEOUT_S: u32 = 10;
@@ -21,24 +21,20 @@ const STOP_TIMEOUT_S: u32 = 10;
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Core {
-    /// Stops a container: its stop signal, then KILL after the timeout.
-    pub(crate) async fn stop(
-        self: Arc<Self>,
-        record: Arc<Record>,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
+    /// Stops a container: a signal, then KILL after the timeout.
+    pub(crate) async fn stop(self: Arc<Self>, record: Arc<Record>, options: StopOptions) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
-        self.stop_locked(&record, timeout).await
+        self.stop_locked(&record, &options).await
     }
 
-    async fn stop_locked(self: &Arc<Self>, record: &Arc<Record>, timeout: Option<Duration>) -> Result<(), EngineError> {
+    async fn stop_locked(self: &Arc<Self>, record: &Arc<Record>, options: &StopOptions) -> Result<(), EngineError> {
         let own = || Duration::from_secs(u64::from(record.spec.stop_timeout_s.unwrap_or(STOP_TIMEOUT_S)));
-        let signal = Signal::parse(&record.settled.stop_signal)?;
+        let signal = Signal::parse(options.signal.as_ref().unwrap_or(&record.settled.stop_signal))?;
         let exit = record.life().wait(WaitCondition::NextExit);
         if !self.ask(record, Input::Stop, signal, signal.as_stop()).await? {
             return Ok(());
         }
-        if tokio::time::timeout(timeout.unwrap_or_else(own), exit).await.is_err() {
+        if tokio::time::timeout(options.timeout.unwrap_or_else(own), exit).await.is_err() {
             self.force(record).await?;
         }
         self.tell(record, "stop", &[]);
@@ -116,13 +112,9 @@ impl Core {
     }
 
     /// Stops and starts a container.
-    pub(crate) async fn restart(
-        self: Arc<Self>,
-        record: Arc<Record>,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn restart(self: Arc<Self>, record: Arc<Record>, options: StopOptions) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
-        match self.stop_locked(&record, timeout).await {
+        match self.stop_locked(&record, &options).await {
             Ok(()) | Err(EngineError::NotModified) => {}
             Err(error) => return Err(error),
         }

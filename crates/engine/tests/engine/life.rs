@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt as _;
 use sprat_engine::{
-    ContainerSpec, EngineError, EventFilter, ListFilter, MountKind, MountSpec, RemoveOptions, RestartPolicy, Status,
-    Stream, WaitCondition,
+    AttachOptions, ContainerSpec, EngineError, EventFilter, ListFilter, MountKind, MountSpec, RemoveOptions,
+    RestartPolicy, Status, StopOptions, Stream, WaitCondition,
 };
 
 use crate::world::{PATIENCE, SPIN, World, now_ns, run};
@@ -65,11 +65,15 @@ async fn stop_is_143_kill_is_137_and_both_refuse_what_does_not_run() {
     assert!(matches!(engine.start("bass").await, Err(EngineError::NotModified)));
     assert!(engine.remove("bass", RemoveOptions::default()).await.is_err());
     engine.kill("bass", "HUP").await.unwrap();
-    engine.stop("bass", None).await.unwrap();
+    engine.stop("bass", StopOptions::default()).await.unwrap();
     assert_eq!(world.exit("bass", WaitCondition::NotRunning).await.0, 143);
-    assert!(matches!(engine.stop("bass", None).await, Err(EngineError::NotModified)));
+    assert!(matches!(engine.stop("bass", StopOptions::default()).await, Err(EngineError::NotModified)));
     assert!(engine.kill("bass", "KILL").await.unwrap_err().to_string().ends_with("is not running"));
     engine.start("bass").await.unwrap();
+    let by = |signal: &str| StopOptions { signal: Some(signal.to_owned()), timeout: None };
+    assert!(matches!(engine.stop("bass", by("nonsense")).await, Err(EngineError::Invalid(_))));
+    engine.restart("bass", by("INT")).await.unwrap();
+    assert_eq!(engine.inspect("bass").unwrap().state.exit.unwrap().code, 130);
     engine.pause("bass", true).await.unwrap();
     assert_eq!(world.status("bass"), Status::Paused);
     assert!(engine.start("bass").await.is_err());
@@ -116,7 +120,7 @@ async fn the_restart_policy_counts_and_a_stop_ends_it() {
     world.engine.start("cod").await.unwrap();
     world.exit("cod", WaitCondition::NextExit).await;
     world.exit("cod", WaitCondition::NextExit).await;
-    world.engine.stop("cod", None).await.unwrap();
+    world.engine.stop("cod", StopOptions::default()).await.unwrap();
     assert_eq!(world.status("cod"), Status::Exited);
     world.end().await;
 }
