@@ -10,6 +10,7 @@ use sprat_image::{Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneRepo
 use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;
 use crate::locate::{self, Wanted, clean};
+use crate::record::Record;
 use crate::runner::WorkerRunner;
 use crate::state::State;
 use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, settle};
@@ -118,14 +119,14 @@ impl Core {
         Ok(report)
     }
 
-    /// Containers of an image.
+    /// Containers of an image, also those that are being made.
     fn users(&self, image: &Digest) -> Vec<ImageUse> {
-        let all = self.containers.all();
-        let users = all.iter().filter(|record| record.facts.data.id == *image);
-        let running = |state: State| state.is_live() || state == State::Restarting;
-        users
-            .map(|record| ImageUse { container: record.id.short(), running: running(record.life().row.state) })
-            .collect()
+        let running = |record: Arc<Record>| {
+            let state = record.life().row.state;
+            state.is_live() || state == State::Restarting
+        };
+        let users = self.containers.of_image(image).into_iter();
+        users.map(|(id, record)| ImageUse { container: id.short(), running: record.is_some_and(running) }).collect()
     }
 
     pub(crate) async fn prune_images(self: Arc<Self>, all: bool) -> Result<PruneReport, EngineError> {
@@ -191,7 +192,7 @@ impl Core {
         Ok(id)
     }
 
-    fn commit_now(&self, record: &crate::record::Record, request: &CommitRequest) -> Result<Digest, EngineError> {
+    fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {
         let image = self.images.resolve(&record.facts.data.id.to_string())?;
         let mut config = image.config.clone();
         let settled = &record.settled;
