@@ -250,6 +250,20 @@ impl Engine {
         self.core.pull(name, platform, credentials, progress).await
     }
 
+    /// Pulls all tags of a repository, one after the other; what came before a failure stays.
+    ///
+    /// # Errors
+    /// The registry refuses or fails, or it has no tag there.
+    pub async fn pull_all(
+        &self,
+        repository: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<(), EngineError> {
+        self.core.pull_all(repository, platform, credentials, progress).await
+    }
+
     /// Pushes an image.
     ///
     /// # Errors

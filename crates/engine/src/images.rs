@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
-use sprat_image::{Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, archive};
+use sprat_image::{
+    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+};
 
 use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;
@@ -63,6 +65,23 @@ impl Core {
         self.tell_image("pull", name.familiar(), Some(name.familiar_name()));
         self.compile(&id).await;
         Ok(id)
+    }
+
+    pub(crate) async fn pull_all(
+        self: &Arc<Self>,
+        repository: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<(), EngineError> {
+        let names = self.registry.tags(repository, credentials).await?;
+        if names.is_empty() {
+            return Err(StoreError::NotInRegistry(repository.familiar_name()).into());
+        }
+        for name in names {
+            self.pull(&name, platform, credentials, progress).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn push(
