@@ -202,6 +202,7 @@ impl Core {
         let record = self.containers.find(&request.container)?;
         // Nothing may remove the container meanwhile. What it still writes may or may not be in the image.
         let _op = record.op.lock().await;
+        record.refuse_if_removed()?;
         let id = {
             let (core, record) = (Arc::clone(&self), Arc::clone(&record));
             blocking(move || core.commit_now(&record, &request)).await?

@@ -88,6 +88,7 @@ impl Core {
         }
         let new: Arc<str> = name::check(&new)?.into();
         let _op = record.op.lock().await;
+        record.refuse_if_removed()?;
         let old = record.name();
         if old == new {
             let text = "Renaming a container with the same name as its current name".to_owned();

@@ -183,6 +183,24 @@ async fn racing_starts_and_removals_of_one_container_leave_one_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rename_that_comes_after_the_removal_takes_no_name() {
+    let world = World::new().await;
+    for _ in 0..10 {
+        world.create("bass", run("/spin")).await;
+        world.engine.start("bass").await.unwrap();
+        let options = RemoveOptions { force: true, volumes: true };
+        // The removal kills first, so the rename waits for it in most rounds.
+        let (removed, _) = tokio::join!(world.engine.remove("bass", options), world.engine.rename("bass", "cod"));
+        removed.unwrap();
+        for name in ["bass", "cod"] {
+            world.create(name, run("/spin")).await;
+            world.engine.remove(name, RemoveOptions::default()).await.unwrap();
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn containers_with_the_same_bind_mounts_share_a_confined_worker() {
     let world = World::new().await;
     let source = world.dir.path().join("shared");
