@@ -13,7 +13,7 @@ use crate::placement::{Place, WorkerKind};
 use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
-use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, locate, restart, settle};
+use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle};
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
 const PLACE_TRIES: u32 = 3;
@@ -110,8 +110,13 @@ impl Core {
             match worker.client.start(request).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
+                    if matches!(error, ClientError::Gone(_)) {
+                        worker.mark_gone();
+                    }
+                    if leave(record, &request.id) {
+                        return Ok(());
+                    }
                     last = EngineError::Worker(error.to_string());
-                    record.life().place = None;
                 }
                 Err(error) => return Err(EngineError::Worker(error.to_string())),
             }
@@ -158,6 +163,9 @@ impl Core {
             lost: false,
         });
         drop(life);
+        if let Some(place) = place {
+            exits::vacate(place, guest);
+        }
         self.persist(record);
         self.after(record, actions);
     }
@@ -231,6 +239,23 @@ impl Core {
             provided: provided(record),
         }
     }
+}
+
+/// Gives up the place of a start that got no answer. True: its guest ran there and ended, so there is no other try.
+fn leave(record: &Record, guest: &str) -> bool {
+    let mut life = record.life();
+    if life.parked.as_ref().is_some_and(|end| !end.info.lost) {
+        return true;
+    }
+    // The loss of this worker is not the end of the run that another one gets.
+    life.parked = None;
+    life.row.worker = None;
+    let place = life.place.take();
+    drop(life);
+    if let Some(place) = place {
+        exits::vacate(place, guest.to_owned());
+    }
+    false
 }
 
 fn start_refused(record: &Record, refusal: crate::state::Refusal) -> EngineError {

@@ -30,6 +30,7 @@ mod options;
 mod overrides;
 mod placement;
 mod ports;
+mod process;
 mod query;
 mod record;
 mod recovery;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::Bus;
 use crate::containers::Containers;
 use crate::core::{Core, RootLock, blocking};
-use crate::exits::{exit_info, follow_vacated, follow_workers, lost};
+use crate::exits::{exit_info, follow_vacated, follow_workers, forget, lost};
 use crate::facts::{FactsShelf, ImageFacts};
 use crate::placement::{Worker, WorkerData, Workers};
 use crate::ports::BoundPorts;
@@ -218,6 +218,7 @@ impl Core {
         }
         let ports = BoundPorts::bind_again(&wanted, |port, error| self.port_lost(record, port, &error));
         let mut life = record.life();
+        life.row.worker = Some(worker.name.clone());
         life.place = Some(self.workers.occupy(worker));
         life.ports = (!ports.ports.is_empty()).then(|| Box::new(ports));
         if matches!(life.row.state, State::Starting(_)) {
@@ -310,12 +311,6 @@ impl Core {
 enum Found {
     Living { worker: Arc<Worker>, guests: Vec<GuestStatus> },
     Dead { name: String, data: WorkerData, exits: Vec<(String, Exit, i64)> },
-}
-
-async fn forget(worker: &Worker, guest: &str) {
-    if let Err(error) = worker.client.forget(guest).await {
-        tracing::debug!(worker = worker.name, guest, %error, "not forgotten");
-    }
 }
 
 fn cache_failed(error: ProgramError) -> EngineError {
