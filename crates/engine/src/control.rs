@@ -171,18 +171,23 @@ impl Core {
         options: AttachOptions,
     ) -> Result<Attachment, EngineError> {
         let stdin = options.stdin && record.spec.open_stdin;
-        let (worker, guest) = match self.guest(&record) {
-            Ok(running) => running,
-            Err(_) => self.reserve(&record).await?,
+        let attached = match self.guest(&record) {
+            Ok((worker, guest)) => worker.client.attach(&guest, stdin).await,
+            Err(_) => {
+                // Until it is attached nobody else may start it: an attachment that came after a failed start would wait
+                // for ever.
+                let _op = record.op.lock().await;
+                let (worker, guest) = self.reserve(&record).await?;
+                worker.client.attach(&guest, stdin).await
+            }
         };
-        let attachment =
-            worker.client.attach(&guest, stdin).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        let attachment = attached.map_err(|error| EngineError::Worker(error.to_string()))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
     }
 
+    /// The guest that runs, or a place for the next run. The operation lock is held.
     async fn reserve(self: &Arc<Self>, record: &Arc<Record>) -> Result<(Arc<Worker>, String), EngineError> {
-        let _op = record.op.lock().await;
         if let Ok(running) = self.guest(record) {
             return Ok(running);
         }

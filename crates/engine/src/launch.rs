@@ -151,7 +151,7 @@ impl Core {
         life.row.state = state;
         life.row.worker = None;
         life.row.error = error.to_string();
-        life.place = None;
+        let (place, guest) = (life.place.take(), record.guest_id(life.row.run));
         life.ports = None;
         life.row.ports = Vec::new();
         life.parked = None;

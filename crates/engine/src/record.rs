@@ -252,6 +252,8 @@ impl Life {
         }
     }
 
+    /// Clients take an error for a wait that failed and give 125, so only one of a start counts: a run that was lost with
+    /// its worker has a status.
     fn outcome(&self) -> (i64, Option<String>) {
         let exit = self.row.exit.as_ref();
         let failed = !self.row.error.is_empty() && !exit.is_some_and(|exit| exit.lost);

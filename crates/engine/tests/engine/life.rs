@@ -40,7 +40,7 @@ async fn an_attachment_made_before_the_start_sees_all_and_feeds_the_guest() {
     let world = World::new().await;
     let spec = ContainerSpec { open_stdin: true, stdin_once: true, ..run("/echo") };
     world.create("bass", spec).await;
-    let mut attached = world.engine.attach("bass", sprat_engine::AttachOptions { stdin: true }).await.unwrap();
+    let mut attached = world.engine.attach("bass", AttachOptions { stdin: true }).await.unwrap();
     world.engine.start("bass").await.unwrap();
     let input = attached.input.take().unwrap();
     input.send("ping\n".into()).await.unwrap();
@@ -134,11 +134,17 @@ async fn what_cannot_run_is_told_at_the_start_in_dockers_words() {
         ("/script", 126, "exec format error"),
     ] {
         world.create("bass", run(program)).await;
+        let mut attached = world.engine.attach("bass", AttachOptions::default()).await.unwrap();
         let error = world.engine.start("bass").await.unwrap_err();
+        assert_eq!(tokio::time::timeout(PATIENCE, attached.output.recv()).await.unwrap(), None);
         assert!(error.to_string().contains(text), "{error}");
         let state = world.engine.inspect("bass").unwrap().state;
         assert_eq!((state.status, state.exit.unwrap().code), (Status::Created, code));
+        let (status, why) = world.exit("bass", WaitCondition::NotRunning).await;
+        assert!(status == i64::from(code) && why.is_some_and(|why| why.contains(text)));
+        let mut attached = world.engine.attach("bass", AttachOptions::default()).await.unwrap();
         world.engine.remove("bass", RemoveOptions::default()).await.unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, attached.output.recv()).await.unwrap(), None);
     }
     let missing = ContainerSpec { image: "nosuch:1".to_owned(), ..ContainerSpec::default() };
     assert_eq!(world.engine.create(missing).await.unwrap_err().to_string(), "No such image: nosuch:1");
