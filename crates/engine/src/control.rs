@@ -129,7 +129,7 @@ impl Core {
         let input = if paused { Input::Pause } else { Input::Unpause };
         record.life().row.state.step(input).map_err(|refusal| record.refused(refusal))?;
         let (worker, guest) = self.guest(&record)?;
-        worker.client.pause(&guest, paused).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        worker.client.pause(&guest, paused).await.map_err(|error| unanswered(&record, error))?;
         {
             // It may have ended meanwhile.
             let mut life = record.life();
@@ -181,7 +181,7 @@ impl Core {
                 worker.client.attach(&guest, stdin).await
             }
         };
-        let attachment = attached.map_err(|error| EngineError::Worker(error.to_string()))?;
+        let attachment = attached.map_err(|error| unanswered(&record, error))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
     }
@@ -248,6 +248,17 @@ fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
             message: format!("Cannot kill container: {0}: Container {0} is not running", record.id),
         },
         other => record.refused(other),
+    }
+}
+
+/// The code of a worker's refusal whose guest has ended.
+const ENDED: &str = "ended";
+
+/// Why a worker did not do what was asked: the container may have ended just now.
+fn unanswered(record: &Record, error: ClientError) -> EngineError {
+    match error {
+        ClientError::Refused { code, .. } if code == ENDED => record.refused(Refusal::NotRunning),
+        other => EngineError::Worker(other.to_string()),
     }
 }
 

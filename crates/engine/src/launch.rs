@@ -93,7 +93,7 @@ impl Core {
         request: &StartRequest,
         _permit: Permit,
     ) -> Result<(), EngineError> {
-        let mut last = EngineError::Worker("no worker took it".to_owned());
+        let mut last = EngineError::NotStarted("no worker took it".to_owned());
         for _ in 0..PLACE_TRIES {
             let reserved = record.life().place.take();
             let place = match reserved.filter(Place::is_alive) {
@@ -116,9 +116,9 @@ impl Core {
                     if leave(record, &request.id) {
                         return Ok(());
                     }
-                    last = EngineError::Worker(error.to_string());
+                    last = EngineError::NotStarted(error.to_string());
                 }
-                Err(error) => return Err(EngineError::Worker(error.to_string())),
+                Err(error) => return Err(EngineError::NotStarted(error.to_string())),
             }
         }
         Err(last)
