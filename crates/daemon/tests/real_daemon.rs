@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
+#[path = "../../worker/tests/roles/mod.rs"]
+mod roles;
 mod support;
 
 use support::{Daemon, HELLO, SPIN};
@@ -14,23 +16,6 @@ const ALL: &str = "stream=1&stdout=1&stderr=1";
 #[ignore = "the daemon process of other tests"]
 fn daemon_process() {
     support::run_daemon();
-}
-
-/// Not a test: what the daemon starts to run guests.
-#[test]
-#[ignore = "the worker process of other tests"]
-fn worker_process() {
-    let options = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
-    sprat_worker::serve(options).unwrap();
-    std::process::exit(0);
-}
-
-/// Not a test: what the daemon starts to compile guests.
-#[test]
-#[ignore = "the compiler process of other tests"]
-fn compiler_process() {
-    let args: Vec<String> = std::env::args().collect();
-    std::process::exit(i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err()));
 }
 
 #[test]
@@ -81,9 +66,24 @@ fn a_running_container_is_stopped_and_a_stopped_one_is_not_modified() {
     let stats = daemon.json("GET", "/containers/spin/stats?stream=0&one-shot=1", "", 200);
     assert_eq!(stats["pids_stats"]["current"], 1);
     assert_eq!(daemon.call("DELETE", "/containers/spin", "").0, 409);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?signal=nonsense", "").0, 400);
     assert_eq!(daemon.call("POST", "/containers/spin/stop?t=1", "").0, 204);
     assert_eq!(daemon.call("POST", "/containers/spin/stop", "").0, 304);
     assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 143);
+    assert_eq!(daemon.call("POST", "/containers/spin/restart", "").0, 204);
+    assert_eq!(daemon.call("POST", "/containers/spin/stop?signal=SIGINT", "").0, 204);
+    assert_eq!(daemon.json("GET", "/containers/spin/json", "", 200)["State"]["ExitCode"], 130);
+}
+
+#[test]
+fn a_failed_start_ends_its_attachments() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","Entrypoint":["/nope.wasm"]}"#;
+    let id = daemon.json("POST", "/containers/create", body, 201)["Id"].as_str().unwrap().to_owned();
+    let attached = daemon.attach(&id, ALL, true);
+    assert_eq!(daemon.call("POST", &format!("/containers/{id}/start"), "").0, 400);
+    assert!(attached.finish().ends_with("\r\n\r\n"));
 }
 
 #[test]

@@ -93,6 +93,9 @@ pub struct ExitInfo {
     pub at: Timestamp,
     /// What happened, for traps and lost workers; empty otherwise.
     pub message: String,
+    /// Its worker was lost, and it with it.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// Docker's container states.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use sprat_image::Digest;
 
 use crate::record::Record;
 use crate::{ContainerId, EngineError};
@@ -17,6 +18,18 @@ struct Maps {
     ids: BTreeMap<ContainerId, Arc<Record>>,
     /// Names, also of containers that are being made.
     names: HashMap<Arc<str>, ContainerId>,
+    /// Images of containers that are being made.
+    making: HashMap<ContainerId, Digest>,
+}
+
+/// Notes that a container is being made of an image, while it lives.
+#[derive(Debug)]
+pub(crate) struct Making<'a>(&'a Containers, ContainerId);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.0.write().making.remove(&self.1);
+    }
 }
 
 impl Containers {
@@ -39,6 +52,21 @@ impl Containers {
         if maps.names.get(name) == Some(&id) {
             maps.names.remove(name);
         }
+    }
+
+    /// Notes that a container is being made of an image.
+    pub(crate) fn making(&self, id: ContainerId, image: Digest) -> Making<'_> {
+        self.0.write().making.insert(id, image);
+        Making(self, id)
+    }
+
+    /// Containers of an image with their records, which those that are being made don't have yet.
+    pub(crate) fn of_image(&self, image: &Digest) -> Vec<(ContainerId, Option<Arc<Record>>)> {
+        let maps = self.0.read();
+        let made = maps.ids.values().filter(|record| record.facts.data.id == *image);
+        let made = made.map(|record| (record.id, Some(Arc::clone(record))));
+        let making = maps.making.iter().filter(|(id, of)| *of == image && !maps.ids.contains_key(*id));
+        made.chain(making.map(|(id, _)| (*id, None))).collect()
     }
 
     /// Adds a container whose name was taken.

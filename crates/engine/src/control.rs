@@ -13,7 +13,7 @@ use crate::placement::{Place, Worker};
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::state::{Action, Input, Refusal, State};
-use crate::{AttachOptions, EngineError, WaitCondition};
+use crate::{AttachOptions, EngineError, StopOptions, WaitCondition};
 
 /// Seconds between the stop signal and KILL when nobody names any.
 const STOP_TIMEOUT_S: u32 = 10;
@@ -21,24 +21,20 @@ const STOP_TIMEOUT_S: u32 = 10;
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Core {
-    /// Stops a container: its stop signal, then KILL after the timeout.
-    pub(crate) async fn stop(
-        self: Arc<Self>,
-        record: Arc<Record>,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
+    /// Stops a container: a signal, then KILL after the timeout.
+    pub(crate) async fn stop(self: Arc<Self>, record: Arc<Record>, options: StopOptions) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
-        self.stop_locked(&record, timeout).await
+        self.stop_locked(&record, &options).await
     }
 
-    async fn stop_locked(self: &Arc<Self>, record: &Arc<Record>, timeout: Option<Duration>) -> Result<(), EngineError> {
+    async fn stop_locked(self: &Arc<Self>, record: &Arc<Record>, options: &StopOptions) -> Result<(), EngineError> {
         let own = || Duration::from_secs(u64::from(record.spec.stop_timeout_s.unwrap_or(STOP_TIMEOUT_S)));
-        let signal = Signal::parse(&record.settled.stop_signal)?;
+        let signal = Signal::parse(options.signal.as_ref().unwrap_or(&record.settled.stop_signal))?;
         let exit = record.life().wait(WaitCondition::NextExit);
         if !self.ask(record, Input::Stop, signal, signal.as_stop()).await? {
             return Ok(());
         }
-        if tokio::time::timeout(timeout.unwrap_or_else(own), exit).await.is_err() {
+        if tokio::time::timeout(options.timeout.unwrap_or_else(own), exit).await.is_err() {
             self.force(record).await?;
         }
         self.tell(record, "stop", &[]);
@@ -117,13 +113,9 @@ impl Core {
     }
 
     /// Stops and starts a container.
-    pub(crate) async fn restart(
-        self: Arc<Self>,
-        record: Arc<Record>,
-        timeout: Option<Duration>,
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn restart(self: Arc<Self>, record: Arc<Record>, options: StopOptions) -> Result<(), EngineError> {
         let _op = record.op.lock().await;
-        match self.stop_locked(&record, timeout).await {
+        match self.stop_locked(&record, &options).await {
             Ok(()) | Err(EngineError::NotModified) => {}
             Err(error) => return Err(error),
         }
@@ -138,7 +130,7 @@ impl Core {
         let input = if paused { Input::Pause } else { Input::Unpause };
         record.life().row.state.step(input).map_err(|refusal| record.refused(refusal))?;
         let (worker, guest) = self.guest(&record)?;
-        worker.client.pause(&guest, paused).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        worker.client.pause(&guest, paused).await.map_err(|error| unanswered(&record, error))?;
         {
             // It may have ended meanwhile.
             let mut life = record.life();
@@ -181,18 +173,23 @@ impl Core {
         options: AttachOptions,
     ) -> Result<Attachment, EngineError> {
         let stdin = options.stdin && record.spec.open_stdin;
-        let (worker, guest) = match self.guest(&record) {
-            Ok(running) => running,
-            Err(_) => self.reserve(&record).await?,
+        let attached = match self.guest(&record) {
+            Ok((worker, guest)) => worker.client.attach(&guest, stdin).await,
+            Err(_) => {
+                // Until it is attached nobody else may start it: an attachment that came after a failed start would wait
+                // for ever.
+                let _op = record.op.lock().await;
+                let (worker, guest) = self.reserve(&record).await?;
+                worker.client.attach(&guest, stdin).await
+            }
         };
-        let attachment =
-            worker.client.attach(&guest, stdin).await.map_err(|error| EngineError::Worker(error.to_string()))?;
+        let attachment = attached.map_err(|error| unanswered(&record, error))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
     }
 
+    /// The guest that runs, or a place for the next run. The operation lock is held.
     async fn reserve(self: &Arc<Self>, record: &Arc<Record>) -> Result<(Arc<Worker>, String), EngineError> {
-        let _op = record.op.lock().await;
         if let Ok(running) = self.guest(record) {
             return Ok(running);
         }
@@ -268,6 +265,17 @@ fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
             message: format!("Cannot kill container: {0}: Container {0} is not running", record.id),
         },
         other => record.refused(other),
+    }
+}
+
+/// The code of a worker's refusal whose guest has ended.
+const ENDED: &str = "ended";
+
+/// Why a worker did not do what was asked: the container may have ended just now.
+fn unanswered(record: &Record, error: ClientError) -> EngineError {
+    match error {
+        ClientError::Refused { code, .. } if code == ENDED => record.refused(Refusal::NotRunning),
+        other => EngineError::Worker(other.to_string()),
     }
 }
 

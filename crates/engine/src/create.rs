@@ -27,8 +27,11 @@ impl Core {
         settle::check(&spec)?;
         let mut warnings = overrides::apply(&mut spec)?;
         warnings.extend(settle::warnings(&spec));
-        let facts = self.facts(&spec.image)?;
         let id = ContainerId::random();
+        let image = self.images.resolve(&spec.image)?.id.clone();
+        // Noted before the image is leased: a removal of the image meanwhile is refused, or was first.
+        let _making = self.containers.making(id, image.clone());
+        let facts = self.facts(&image.to_string())?;
         let mut draft = Draft::new(Arc::clone(&self), id, spec.name.as_deref())?;
         let settled = draft.settle(&spec, &facts).await?;
         let record = draft.store(spec, facts, settled)?;

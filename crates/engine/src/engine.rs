@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::Stream;
 use sprat_image::registry::Credentials;
@@ -12,8 +11,8 @@ use sprat_worker::Attachment;
 
 use crate::core::{Core, to_the_end};
 use crate::{
-    BuildRequest, CommitRequest, Container, ContainerSpec, EngineConfig, EngineError, Event, EventFilter, LogEntry,
-    LogQuery, Volume, VolumeSpec,
+    AttachOptions, BuildRequest, CommitRequest, Container, ContainerSpec, Created, EngineConfig, EngineError, Event,
+    EventFilter, Info, ListFilter, LogEntry, LogQuery, RemoveOptions, StopOptions, Volume, VolumeSpec, WaitCondition,
 };
 
 /// The engine of one installation. Share it in an `Arc`. Containers are named by name, id or unique short id.
@@ -26,78 +25,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.core.abandon();
     }
-}
-
-/// A container was made.
-#[derive(Debug, Clone)]
-pub struct Created {
-    /// Its id.
-    pub id: crate::ContainerId,
-    /// What was accepted but has no effect.
-    pub warnings: Vec<String>,
-}
-
-/// Which containers are listed. Docker's filters by key (`status`, `name`, `label`, `ancestor`, `exited`, `id`,
-/// `volume`, `before`, `since`, `network`, `publish`, `expose`, `health`, `isolation` …).
-#[derive(Debug, Clone, Default)]
-pub struct ListFilter {
-    /// Those that don't run too.
-    pub all: bool,
-    /// Only the newest so many (implies all).
-    pub limit: Option<usize>,
-    /// Filters; values of one key are alternatives, except for `label`, where all must hold.
-    pub filters: BTreeMap<String, Vec<String>>,
-}
-
-/// How a container is removed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RemoveOptions {
-    /// Kill it first if it runs.
-    pub force: bool,
-    /// Its anonymous volumes too.
-    pub volumes: bool,
-}
-
-/// What `wait` waits for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum WaitCondition {
-    /// It doesn't run.
-    #[default]
-    NotRunning,
-    /// Its next exit, even if it doesn't run now.
-    NextExit,
-    /// Its removal.
-    Removed,
-}
-
-/// What an attachment takes part in.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AttachOptions {
-    /// Standard input.
-    pub stdin: bool,
-}
-
-/// Facts about the installation, for `info`.
-#[derive(Debug, Clone, Default)]
-pub struct Info {
-    /// Id of the installation.
-    pub id: String,
-    /// Containers in all.
-    pub containers: usize,
-    /// Running ones.
-    pub running: usize,
-    /// Held ones.
-    pub paused: usize,
-    /// The rest.
-    pub stopped: usize,
-    /// Images.
-    pub images: usize,
-    /// State folder.
-    pub root: std::path::PathBuf,
-    /// Workers: name, process id, guests.
-    pub workers: Vec<(String, u32, usize)>,
-    /// Missing kernel features and the like.
-    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -131,13 +58,13 @@ impl Engine {
         to_the_end(Arc::clone(&self.core).start(record)).await
     }
 
-    /// Stops a container: its stop signal, then KILL after the timeout (`None`: its own).
+    /// Stops a container.
     ///
     /// # Errors
-    /// [`EngineError::NotModified`] if it doesn't run.
-    pub async fn stop(&self, name: &str, timeout: Option<Duration>) -> Result<(), EngineError> {
+    /// [`EngineError::NotModified`] if it doesn't run; the signal is unknown.
+    pub async fn stop(&self, name: &str, options: StopOptions) -> Result<(), EngineError> {
         let record = self.core.containers.find(name)?;
-        to_the_end(Arc::clone(&self.core).stop(record, timeout)).await
+        to_the_end(Arc::clone(&self.core).stop(record, options)).await
     }
 
     /// Sends a signal by name or number (`KILL`, `SIGTERM`, `9`).
@@ -153,9 +80,9 @@ impl Engine {
     ///
     /// # Errors
     /// As for stop and start.
-    pub async fn restart(&self, name: &str, timeout: Option<Duration>) -> Result<(), EngineError> {
+    pub async fn restart(&self, name: &str, options: StopOptions) -> Result<(), EngineError> {
         let record = self.core.containers.find(name)?;
-        to_the_end(Arc::clone(&self.core).restart(record, timeout)).await
+        to_the_end(Arc::clone(&self.core).restart(record, options)).await
     }
 
     /// Holds a container, or lets it go on.
@@ -321,6 +248,20 @@ impl Engine {
         progress: &ProgressSink,
     ) -> Result<Digest, EngineError> {
         self.core.pull(name, platform, credentials, progress).await
+    }
+
+    /// Pulls all tags of a repository, one after the other; what came before a failure stays.
+    ///
+    /// # Errors
+    /// The registry refuses or fails, or it has no tag there.
+    pub async fn pull_all(
+        &self,
+        repository: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<(), EngineError> {
+        self.core.pull_all(repository, platform, credentials, progress).await
     }
 
     /// Pushes an image.

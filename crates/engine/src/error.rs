@@ -118,8 +118,11 @@ pub enum EngineError {
     /// Builds.
     #[error(transparent)]
     Build(#[from] sprat_image::build::BuildError),
-    /// A worker failed.
+    /// No worker started the container.
     #[error("the container could not be started: {0}")]
+    NotStarted(String),
+    /// A worker failed, or the daemon itself.
+    #[error("the daemon or a worker of it failed: {0}")]
     Worker(String),
     /// The state store is damaged or of a newer Sprat; nothing was changed.
     #[error("the state store {path} cannot be used: {reason}")]
@@ -157,7 +160,9 @@ impl EngineError {
             Self::Program { source, .. } => program_kind(source),
             Self::Image(source) => image_kind(source),
             Self::Build(source) => build_kind(source),
-            Self::Port { .. } | Self::Worker(_) | Self::Store { .. } | Self::Io { .. } => ErrorKind::Internal,
+            Self::Port { .. } | Self::NotStarted(_) | Self::Worker(_) | Self::Store { .. } | Self::Io { .. } => {
+                ErrorKind::Internal
+            }
         }
     }
 
@@ -182,7 +187,8 @@ impl EngineError {
             Self::Port { .. } => "port_taken",
             Self::VolumeInUse { .. } => "volume_in_use",
             Self::Image(source) => source.code(),
-            Self::Build(source) => build_code(source),
+            Self::Build(source) => source.code(),
+            Self::NotStarted(_) => "container_not_started",
             Self::Worker(_) => "worker",
             Self::Store { .. } => "state_store",
             Self::Io { .. } => "io",
@@ -211,7 +217,7 @@ impl EngineError {
             Self::Port { .. } => Some("stop what listens there, or publish another port"),
             Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
             Self::Image(StoreError::NotFound(_)) => Some("pull or build it first; `images` lists what is there"),
-            Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
+            Self::NotStarted(_) | Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
             Self::NameTaken { .. }
             | Self::State { .. }
             | Self::NotModified
@@ -276,16 +282,5 @@ fn build_kind(error: &sprat_image::build::BuildError) -> ErrorKind {
         BuildError::Dockerfile { .. } | BuildError::Context(_) => ErrorKind::Invalid,
         BuildError::Step { .. } | BuildError::Run { .. } => ErrorKind::Internal,
         BuildError::Content { source, .. } | BuildError::Store(source) => image_kind(source),
-    }
-}
-
-fn build_code(error: &sprat_image::build::BuildError) -> &'static str {
-    use sprat_image::build::BuildError;
-    match error {
-        BuildError::Dockerfile { .. } => "dockerfile",
-        BuildError::Step { .. } => "build_step",
-        BuildError::Run { .. } => "build_run",
-        BuildError::Context(_) => "build_context",
-        BuildError::Content { source, .. } | BuildError::Store(source) => source.code(),
     }
 }

@@ -9,7 +9,7 @@ use sprat_worker::Event as WorkerEvent;
 use tokio::sync::mpsc;
 
 use crate::core::Core;
-use crate::placement::Worker;
+use crate::placement::{Place, Worker};
 use crate::record::{Record, RunEnd, parse_guest_id};
 use crate::state::{Action, Input};
 use crate::{ExitInfo, RemoveOptions, restart};
@@ -45,6 +45,12 @@ pub(crate) async fn follow_vacated(core: Arc<Core>, mut vacated: mpsc::Unbounded
     }
 }
 
+/// Whether a guest is the present run of a container, in the worker that has it now.
+fn is_run(record: &Record, run: u64, worker: &str) -> bool {
+    let life = record.life();
+    life.row.run == run && life.row.worker.as_deref() == Some(worker)
+}
+
 /// An exit in the engine's words.
 pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
     let message = match exit {
@@ -57,6 +63,7 @@ pub(crate) fn exit_info(exit: &Exit, at_ns: i64) -> ExitInfo {
         oom_killed: matches!(exit, Exit::OutOfMemory(_)),
         at: crate::store::time(at_ns).unwrap_or_else(Timestamp::now),
         message,
+        lost: false,
     }
 }
 
@@ -69,12 +76,12 @@ impl Core {
         }
         let known = parse_guest_id(guest).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
         match known {
-            Some((record, run)) if record.life().row.run == run => {
+            Some((record, run)) if is_run(&record, run, worker) => {
                 if self.ended(&record, exit_info(exit, at_ns)) {
                     self.forget(worker, guest);
                 }
             }
-            // Of an earlier run or of a removed container: nobody waits for it.
+            // Of an earlier run, of another worker's try, or of a removed container: nobody waits for it.
             _ => self.forget(worker, guest),
         }
     }
@@ -82,11 +89,7 @@ impl Core {
     fn forget(&self, worker: &str, guest: &str) {
         let Some(worker) = self.workers.find(worker) else { return };
         let guest = guest.to_owned();
-        tokio::spawn(async move {
-            if let Err(error) = worker.client.forget(&guest).await {
-                tracing::debug!(worker = worker.name, guest, %error, "not forgotten");
-            }
-        });
+        tokio::spawn(async move { forget(&worker, &guest).await });
     }
 
     /// A run ended. True: it is recorded durably.
@@ -104,7 +107,7 @@ impl Core {
             }
             life.row.state = state;
             life.row.worker = None;
-            life.row.error = if info.message.starts_with("worker ") { info.message.clone() } else { String::new() };
+            life.row.error = if info.lost { info.message.clone() } else { String::new() };
             life.row.exit = Some(info.clone());
             life.row.ports = Vec::new();
             life.place = None;
@@ -192,6 +195,18 @@ impl Core {
     }
 }
 
+/// A worker need not know a guest any more: its exit is recorded, or it will not be started.
+pub(crate) async fn forget(worker: &Worker, guest: &str) {
+    if let Err(error) = worker.client.forget(guest).await {
+        tracing::debug!(worker = worker.name, guest, %error, "not forgotten");
+    }
+}
+
+/// Ends the attachments that wait for a guest which will not be started in this place, and gives the place back.
+pub(crate) fn vacate(place: Place, guest: String) {
+    tokio::spawn(async move { forget(place.worker(), &guest).await });
+}
+
 /// The exit of a container whose worker is gone.
 pub(crate) fn lost(worker: &str) -> ExitInfo {
     ExitInfo {
@@ -199,5 +214,6 @@ pub(crate) fn lost(worker: &str) -> ExitInfo {
         oom_killed: false,
         at: Timestamp::now(),
         message: format!("worker {worker} that ran this container is gone"),
+        lost: true,
     }
 }

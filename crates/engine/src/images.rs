@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
-use sprat_image::{Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, archive};
+use sprat_image::{
+    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+};
 
 use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;
 use crate::locate::{self, Wanted, clean};
+use crate::record::Record;
 use crate::runner::WorkerRunner;
 use crate::state::State;
 use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, settle};
@@ -62,6 +65,23 @@ impl Core {
         self.tell_image("pull", name.familiar(), Some(name.familiar_name()));
         self.compile(&id).await;
         Ok(id)
+    }
+
+    pub(crate) async fn pull_all(
+        self: &Arc<Self>,
+        repository: &Reference,
+        platform: Option<&str>,
+        credentials: &Credentials,
+        progress: &ProgressSink,
+    ) -> Result<(), EngineError> {
+        let names = self.registry.tags(repository, credentials).await?;
+        if names.is_empty() {
+            return Err(StoreError::NotInRegistry(repository.familiar_name()).into());
+        }
+        for name in names {
+            self.pull(&name, platform, credentials, progress).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn push(
@@ -118,14 +138,14 @@ impl Core {
         Ok(report)
     }
 
-    /// Containers of an image.
+    /// Containers of an image, also those that are being made.
     fn users(&self, image: &Digest) -> Vec<ImageUse> {
-        let all = self.containers.all();
-        let users = all.iter().filter(|record| record.facts.data.id == *image);
-        let running = |state: State| state.is_live() || state == State::Restarting;
-        users
-            .map(|record| ImageUse { container: record.id.short(), running: running(record.life().row.state) })
-            .collect()
+        let running = |record: Arc<Record>| {
+            let state = record.life().row.state;
+            state.is_live() || state == State::Restarting
+        };
+        let users = self.containers.of_image(image).into_iter();
+        users.map(|(id, record)| ImageUse { container: id.short(), running: record.is_some_and(running) }).collect()
     }
 
     pub(crate) async fn prune_images(self: Arc<Self>, all: bool) -> Result<PruneReport, EngineError> {
@@ -182,6 +202,7 @@ impl Core {
         let record = self.containers.find(&request.container)?;
         // Nothing may remove the container meanwhile. What it still writes may or may not be in the image.
         let _op = record.op.lock().await;
+        record.refuse_if_removed()?;
         let id = {
             let (core, record) = (Arc::clone(&self), Arc::clone(&record));
             blocking(move || core.commit_now(&record, &request)).await?
@@ -191,7 +212,7 @@ impl Core {
         Ok(id)
     }
 
-    fn commit_now(&self, record: &crate::record::Record, request: &CommitRequest) -> Result<Digest, EngineError> {
+    fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {
         let image = self.images.resolve(&record.facts.data.id.to_string())?;
         let mut config = image.config.clone();
         let settled = &record.settled;

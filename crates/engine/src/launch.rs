@@ -14,7 +14,7 @@ use crate::placement::{Place, WorkerKind};
 use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
-use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, locate, restart, settle};
+use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle};
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
 const PLACE_TRIES: u32 = 3;
@@ -94,7 +94,7 @@ impl Core {
         request: &StartRequest,
         _permit: Permit,
     ) -> Result<(), EngineError> {
-        let mut last = EngineError::Worker("no worker took it".to_owned());
+        let mut last = EngineError::NotStarted("no worker took it".to_owned());
         for _ in 0..PLACE_TRIES {
             let reserved = record.life().place.take();
             let place = match reserved.filter(Place::is_alive) {
@@ -111,14 +111,19 @@ impl Core {
             match worker.client.start(request).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
-                    last = EngineError::Worker(error.to_string());
-                    record.life().place = None;
+                    if matches!(error, ClientError::Gone(_)) {
+                        worker.mark_gone();
+                    }
+                    if leave(record, &request.id) {
+                        return Ok(());
+                    }
+                    last = EngineError::NotStarted(error.to_string());
                 }
                 Err(ClientError::Unsupported(what)) => {
                     let path = request.spec.args.first().cloned().unwrap_or_default();
                     return Err(EngineError::Program { path, source: ProgramError::Unsupported(what) });
                 }
-                Err(error) => return Err(EngineError::Worker(error.to_string())),
+                Err(error) => return Err(EngineError::NotStarted(error.to_string())),
             }
         }
         Err(last)
@@ -151,7 +156,7 @@ impl Core {
         life.row.state = state;
         life.row.worker = None;
         life.row.error = error.to_string();
-        life.place = None;
+        let (place, guest) = (life.place.take(), record.guest_id(life.row.run));
         life.ports = None;
         life.row.ports = Vec::new();
         life.parked = None;
@@ -160,8 +165,12 @@ impl Core {
             oom_killed: false,
             at: Timestamp::now(),
             message: error.to_string(),
+            lost: false,
         });
         drop(life);
+        if let Some(place) = place {
+            exits::vacate(place, guest);
+        }
         self.persist(record);
         self.after(record, actions);
     }
@@ -235,6 +244,23 @@ impl Core {
             provided: provided(record),
         }
     }
+}
+
+/// Gives up the place of a start that got no answer. True: its guest ran there and ended, so there is no other try.
+fn leave(record: &Record, guest: &str) -> bool {
+    let mut life = record.life();
+    if life.parked.as_ref().is_some_and(|end| !end.info.lost) {
+        return true;
+    }
+    // The loss of this worker is not the end of the run that another one gets.
+    life.parked = None;
+    life.row.worker = None;
+    let place = life.place.take();
+    drop(life);
+    if let Some(place) = place {
+        exits::vacate(place, guest.to_owned());
+    }
+    false
 }
 
 fn start_refused(record: &Record, refusal: crate::state::Refusal) -> EngineError {

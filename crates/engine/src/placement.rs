@@ -15,7 +15,7 @@ use sprat_worker::{Client, ClientError, Confinement, Event as WorkerEvent, Spawn
 use tokio::sync::mpsc;
 
 use crate::store::SharedStore;
-use crate::{EngineConfig, EngineError};
+use crate::{EngineConfig, EngineError, process};
 
 /// Largest linear memory of one guest in bytes: all that a 32-bit memory can have.
 const MAX_GUEST_MEMORY: u64 = 4 << 30;
@@ -66,9 +66,6 @@ pub(crate) struct WorkerData {
     pub(crate) log: PathBuf,
 }
 
-/// Time a worker has to end after it was told to.
-const END_DEADLINE: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// A running worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -77,6 +74,17 @@ pub(crate) struct Worker {
     pub(crate) data: WorkerData,
     load: AtomicU32,
     gone: AtomicBool,
+}
+
+impl Worker {
+    /// Nobody is placed there any more. Told by who found out first: a request that failed, or the worker's last event.
+    pub(crate) fn mark_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    fn is_alive(&self) -> bool {
+        !self.gone.load(Ordering::Acquire)
+    }
 }
 
 /// A place in a worker. Dropping it gives it back.
@@ -94,7 +102,7 @@ impl Place {
 
     /// Its worker is not known to be gone.
     pub(crate) fn is_alive(&self) -> bool {
-        !self.worker.gone.load(Ordering::Acquire)
+        self.worker.is_alive()
     }
 
     /// Its worker's process id.
@@ -194,7 +202,7 @@ impl Workers {
     fn take(self: &Arc<Self>, kind: &WorkerKind) -> Option<Place> {
         let list = self.list.lock();
         let free = |worker: &Arc<Worker>| worker.data.slots.saturating_sub(worker.load.load(Ordering::Acquire));
-        let candidates = list.iter().filter(|worker| worker.data.kind == *kind);
+        let candidates = list.iter().filter(|worker| worker.data.kind == *kind && worker.is_alive());
         let worker = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0)?;
         let left: u32 = candidates.map(free).sum();
         worker.load.fetch_add(1, Ordering::AcqRel);
@@ -207,7 +215,8 @@ impl Workers {
     }
 
     fn shared(&self) -> usize {
-        self.list.lock().iter().filter(|worker| worker.data.kind == WorkerKind::Shared).count()
+        let list = self.list.lock();
+        list.iter().filter(|worker| worker.data.kind == WorkerKind::Shared && worker.is_alive()).count()
     }
 
     /// Starts another shared worker in the background, unless there are enough.
@@ -311,7 +320,7 @@ impl Workers {
         let mut list = self.list.lock();
         let index = list.iter().position(|worker| worker.name == name)?;
         let worker = list.swap_remove(index);
-        worker.gone.store(true, Ordering::Release);
+        worker.mark_gone();
         Some(worker)
     }
 
@@ -365,26 +374,16 @@ impl Workers {
     }
 
     async fn end(&self, worker: &Arc<Worker>) {
-        worker.gone.store(true, Ordering::Release);
+        worker.mark_gone();
         if let Err(error) = worker.client.shutdown().await {
             tracing::debug!(worker = worker.name, %error, "it was gone already");
         }
         let pid = worker.client.pid();
-        if matches!(tokio::task::spawn_blocking(move || process_end(pid)).await, Ok(false)) {
+        if matches!(tokio::task::spawn_blocking(move || process::ended(pid)).await, Ok(false)) {
             tracing::warn!(worker = worker.name, "it does not end");
         }
         self.erase(&worker.name, &worker.data);
     }
-}
-
-/// Waits until a process has ended, or for [`END_DEADLINE`]; at once if the kernel can't tell. True if it has ended.
-fn process_end(pid: u32) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let Some(Ok(process)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else { return true };
-    let deadline = Timespec::try_from(END_DEADLINE).ok();
-    poll(&mut [PollFd::new(&process, PollFlags::IN)], deadline.as_ref()) != Ok(0)
 }
 
 fn remove_quietly(path: &Path) {

@@ -145,18 +145,8 @@ impl Record {
         settled: Settled,
         row: LifeRow,
     ) -> Self {
-        let life = Life {
-            name,
-            row,
-            place: None,
-            ports: None,
-            parked: None,
-            size: None,
-            backoff: Duration::ZERO,
-            timer: None,
-            waiters: Vec::new(),
-        };
-        Self { id, created, spec, facts, settled, op: tokio::sync::Mutex::new(()), life: Mutex::new(life) }
+        let life = Mutex::new(Life::new(name, row));
+        Self { id, created, spec, facts, settled, op: tokio::sync::Mutex::new(()), life }
     }
 
     /// What changes. Never hold it across an await.
@@ -172,6 +162,15 @@ impl Record {
     /// The worker's name for a run of it.
     pub(crate) fn guest_id(&self, run: u64) -> String {
         format!("{}.{run}", self.id)
+    }
+
+    /// Refuses what was asked before the container was removed and has its turn only now.
+    ///
+    /// # Errors
+    /// It is gone or about to be.
+    pub(crate) fn refuse_if_removed(&self) -> Result<(), EngineError> {
+        let state = self.life().row.state;
+        if matches!(state, State::Removing | State::Gone) { Err(self.refused(Refusal::Removed)) } else { Ok(()) }
     }
 
     /// A refusal in docker's words.
@@ -202,13 +201,26 @@ pub(crate) fn parse_guest_id(guest: &str) -> Option<(ContainerId, u64)> {
 }
 
 impl Life {
+    fn new(name: Arc<str>, row: LifeRow) -> Self {
+        Self {
+            name,
+            row,
+            place: None,
+            ports: None,
+            parked: None,
+            size: None,
+            backoff: Duration::ZERO,
+            timer: None,
+            waiters: Vec::new(),
+        }
+    }
+
     /// Waits from now on; sends at once if the condition holds.
     pub(crate) fn wait(&mut self, condition: WaitCondition) -> oneshot::Receiver<(i64, Option<String>)> {
         let (sender, receiver) = oneshot::channel();
         let over = match condition {
             WaitCondition::NotRunning => !self.row.state.is_live() && self.row.state != State::Restarting,
-            WaitCondition::NextExit => false,
-            WaitCondition::Removed => self.row.state == State::Gone,
+            WaitCondition::NextExit | WaitCondition::Removed => self.row.state == State::Gone,
         };
         if over {
             // The receiver is held by this function's caller.
@@ -240,9 +252,12 @@ impl Life {
         }
     }
 
+    /// Clients take an error for a wait that failed and give 125, so only one of a start counts: a run that was lost with
+    /// its worker has a status.
     fn outcome(&self) -> (i64, Option<String>) {
-        let error = (!self.row.error.is_empty()).then(|| self.row.error.clone());
-        (self.row.exit.as_ref().map_or(0, |exit| i64::from(exit.code)), error)
+        let exit = self.row.exit.as_ref();
+        let failed = !self.row.error.is_empty() && !exit.is_some_and(|exit| exit.lost);
+        (exit.map_or(0, |exit| i64::from(exit.code)), failed.then(|| self.row.error.clone()))
     }
 
     /// Where it stands, in docker's states.
@@ -268,5 +283,22 @@ impl Life {
             State::Removing | State::Gone => Status::Removing,
             State::Dead => Status::Dead,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gave_up_waiting_takes_no_memory() {
+        let mut life = Life::new("bass".into(), LifeRow::default());
+        let mut patient = life.wait(WaitCondition::NextExit);
+        for _ in 0..10_000 {
+            drop(life.wait(WaitCondition::NextExit));
+        }
+        assert!(life.waiters.len() < 10, "{}", life.waiters.len());
+        life.wake_exited();
+        assert_eq!(patient.try_recv(), Ok((0, None)));
     }
 }

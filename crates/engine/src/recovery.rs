@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::Bus;
 use crate::containers::Containers;
 use crate::core::{Core, RootLock, blocking};
-use crate::exits::{exit_info, follow_vacated, follow_workers, lost};
+use crate::exits::{exit_info, follow_vacated, follow_workers, forget, lost};
 use crate::facts::{FactsShelf, ImageFacts};
 use crate::placement::{Place, Worker, WorkerData, Workers};
 use crate::ports::BoundPorts;
@@ -262,6 +262,7 @@ impl Core {
         }
         let ports = BoundPorts::bind_again(&wanted, |port, error| self.port_lost(record, port, &error));
         let mut life = record.life();
+        life.row.worker = Some(worker.name.clone());
         life.place = Some(self.workers.occupy(worker));
         life.ports = (!ports.ports.is_empty()).then(|| Box::new(ports));
         if matches!(life.row.state, State::Starting(_)) {
@@ -371,12 +372,6 @@ enum Found {
 impl Found {
     fn silent(&self) -> Option<(String, WorkerData)> {
         if let Self::Silent { name, data } = self { Some((name.clone(), data.clone())) } else { None }
-    }
-}
-
-async fn forget(worker: &Worker, guest: &str) {
-    if let Err(error) = worker.client.forget(guest).await {
-        tracing::debug!(worker = worker.name, guest, %error, "not forgotten");
     }
 }
 

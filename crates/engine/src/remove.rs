@@ -7,7 +7,7 @@ use crate::core::{Core, blocking};
 use crate::record::Record;
 use crate::state::Input;
 use crate::volumes::{remove_tree, tree_size};
-use crate::{ContainerId, EngineError, RemoveOptions, filter, name};
+use crate::{ContainerId, EngineError, RemoveOptions, exits, filter, name};
 
 impl Core {
     /// Removes a container.
@@ -20,19 +20,16 @@ impl Core {
         if options.force {
             self.kill_for_removal(&record).await?;
         }
-        let refused = {
+        let stepped = {
             let mut life = record.life();
-            match life.row.state.step(Input::Remove) {
-                Ok((state, _)) => {
-                    life.row.state = state;
-                    life.place = None;
-                    None
-                }
-                Err(refusal) => Some(refusal),
-            }
+            life.row.state.step(Input::Remove).map(|(state, _)| {
+                life.row.state = state;
+                (life.place.take(), record.guest_id(life.row.run + 1))
+            })
         };
-        if let Some(refusal) = refused {
-            return Err(record.refused(refusal));
+        // A place is left if somebody attached to a next run.
+        if let (Some(place), guest) = stepped.map_err(|refusal| record.refused(refusal))? {
+            exits::vacate(place, guest);
         }
         self.persist(&record);
         self.delete(&record, options.volumes).await
@@ -88,6 +85,7 @@ impl Core {
         }
         let new: Arc<str> = name::check(&new)?.into();
         let _op = record.op.lock().await;
+        record.refuse_if_removed()?;
         let old = record.name();
         if old == new {
             let text = "Renaming a container with the same name as its current name".to_owned();

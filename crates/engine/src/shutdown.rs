@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::core::{Core, blocking};
 use crate::volumes::tree_size;
-use crate::{EngineError, EventKind, Volume, VolumeSpec};
+use crate::{EngineError, EventKind, StopOptions, Volume, VolumeSpec};
 
 /// How long all containers together may take to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -17,7 +17,7 @@ impl Core {
         if stop_containers {
             self.stopping.store(true, Ordering::Release);
             let live = self.containers.all().into_iter().filter(|record| record.life().row.state.is_live());
-            let stops = live.map(|record| Arc::clone(self).stop(record, None));
+            let stops = live.map(|record| Arc::clone(self).stop(record, StopOptions::default()));
             if tokio::time::timeout(STOP_DEADLINE, futures_util::future::join_all(stops)).await.is_err() {
                 tracing::warn!("some containers did not stop in time and are killed");
             }

@@ -220,8 +220,9 @@ pub(crate) fn remove_tree(path: &Path) {
     }
 }
 
-/// Bytes of all files below a folder.
-pub(crate) fn tree_size(path: &Path) -> u64 {
+/// Bytes of the files below a folder; what can't be read counts nothing, links are not followed. Blocks.
+#[must_use]
+pub fn tree_size(path: &Path) -> u64 {
     let mut folders = vec![path.to_owned()];
     let mut bytes = 0;
     while let Some(folder) = folders.pop() {
@@ -235,4 +236,21 @@ pub(crate) fn tree_size(path: &Path) -> u64 {
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trees_size_is_that_of_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("a")).unwrap();
+        fs_err::write(folder.path().join("a/b"), "12345").unwrap();
+        let alone = tree_size(folder.path());
+        std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
+        // A link counts its own text.
+        assert_eq!((alone, tree_size(folder.path())), (5, 7));
+        assert_eq!(tree_size(Path::new("/nowhere/at/all")), 0);
+    }
 }

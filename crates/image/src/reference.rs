@@ -86,6 +86,17 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// The same repository under a tag alone.
+    ///
+    /// # Errors
+    /// The text is no tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
+        if !is_tag(tag) {
+            return Err(ReferenceError::Malformed(tag.chars().take(grammar::MAX_REPOSITORY_LEN).collect()));
+        }
+        Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
+    }
+
     /// The same name without its digest.
     #[must_use]
     pub fn without_digest(&self) -> Self {

@@ -9,6 +9,7 @@ mod download;
 mod manifests;
 mod pull;
 mod push;
+mod tags;
 
 use std::fmt;
 
@@ -96,6 +97,16 @@ impl Registry {
         let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
         let manifests = ManifestReader::new(&session, token, &self.certificates)?;
         pull::Pull { session, manifests, store, name, flights: &self.flights, progress }.run(platform).await
+    }
+
+    /// The names of a repository's images, one a tag.
+    ///
+    /// # Errors
+    /// The registry refuses or fails, there is no such repository, or it has more than 10,000 tags.
+    pub async fn tags(&self, repository: &Reference, credentials: &Credentials) -> Result<Vec<Reference>, StoreError> {
+        let session = self.session(repository, credentials).await?;
+        let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
+        tags::list(&session, &ManifestReader::new(&session, token, &self.certificates)?).await
     }
 
     /// Pushes a tagged image as an OCI image. Returns the manifest's digest and its size in bytes.

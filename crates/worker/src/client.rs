@@ -222,7 +222,8 @@ impl Client {
         self.link.request_soon(Op::Usage, Named { id: id.to_owned() }).await
     }
 
-    /// The owner has recorded this guest's exit durably; the worker may drop it.
+    /// The owner has recorded this guest's exit durably; the worker may drop it. The attachments of a guest that never
+    /// was started end.
     ///
     /// # Errors
     /// It still runs, or the worker is gone or does not answer within 10 s.

@@ -92,11 +92,18 @@ impl<G: Running> Table<G> {
         }
     }
 
-    /// Drops a guest that ended. False: there was none.
+    /// Drops a guest that ended, or ends the attachments of one that never was started. False: there was none.
     pub(crate) fn forget(&self, id: &str) -> Result<bool, Refusal> {
         let mut slots = self.slots.lock();
         match slots.guests.get(id) {
-            None => Ok(false),
+            None => {
+                let awaited = slots.awaited.remove(id);
+                drop(slots);
+                if let Some(streams) = awaited {
+                    streams.finish();
+                }
+                Ok(false)
+            }
             Some(entry) if entry.has_ended() => Ok(slots.guests.remove(id).is_some()),
             Some(_) => Err(Refusal::new(code::STILL_RUNNING, format!("guest {id} still runs; stop it first"))),
         }

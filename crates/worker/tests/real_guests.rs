@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
-use std::path::{Path, PathBuf};
+mod roles;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use roles::this_program;
 use sprat_program::{Cache, CompilerCommand};
 use sprat_sandbox::{Exit, FilesSpec, Limits, ProgramSpec, Spec, Stop, User};
 use sprat_worker::{Client, Confinement, Event, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
@@ -43,29 +46,6 @@ const SPIN: &str = r#"(module
   (func (export "_start")
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
     (loop $l (br $l))))"#;
-
-/// Not a test: what [`World::worker`] starts.
-#[test]
-#[ignore = "the worker process of other tests"]
-fn worker_process() {
-    let options: WorkerOptions = serde_json::from_str(&std::env::args().next_back().unwrap()).unwrap();
-    sprat_worker::serve(options).unwrap();
-    std::process::exit(0);
-}
-
-/// Not a test: what compiles the guests.
-#[test]
-#[ignore = "the compiler process of other tests"]
-fn compiler_process() {
-    let args: Vec<String> = std::env::args().collect();
-    let code = i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err());
-    std::process::exit(code);
-}
-
-fn this_program(test: &str) -> (PathBuf, Vec<String>) {
-    let args = ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned);
-    (std::env::current_exe().unwrap(), args.into())
-}
 
 struct World {
     dir: TempDir,

@@ -54,6 +54,7 @@ fn a_killed_worker_ends_its_containers_and_no_others() {
     }
     let error = sprat.sprat(&["inspect", "-f", "{{.State.Error}}", &dead[0]]).ok().to_owned();
     assert!(error.contains("worker"), "{error}");
+    assert_eq!(sprat.sprat(&["wait", &dead[0]]).ok(), "137");
     assert_eq!(sprat.sprat(&["run", "--rm", "ok"]).ok(), "ok");
     sprat.sprat(&["start", &dead[0]]).ok();
     assert_eq!(state(&dead[0]), "running 0");

@@ -27,6 +27,32 @@ fn what_is_pushed_can_be_pulled_and_read_by_skopeo() {
 }
 
 #[test]
+fn all_tags_of_a_repository_are_pulled() {
+    let Some(registry) = Registry::start() else { return };
+    let (one, other) = (Installation::start(), Installation::start());
+    image(&one, "ok", OK);
+    let repository = registry.name("team/ok");
+    for tag in ["1", "2", "latest"] {
+        one.sprat(&["tag", "ok", &format!("{repository}:{tag}")]).ok();
+    }
+    one.sprat(&["push", "-a", &repository]).ok();
+    let tagged = other.sprat(&["pull", "-a", &format!("{repository}:1")]);
+    assert!(tagged.status != 0 && tagged.stderr.contains("leave out the tag"), "{tagged:?}");
+    other.sprat(&["pull", "-a", &repository]).ok();
+    let tags = |sprat: &Installation| {
+        let mut tags: Vec<_> =
+            sprat.sprat(&["images", "--format", "{{.Tag}}"]).ok().lines().map(str::to_owned).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags(&other), ["1", "2", "latest"]);
+    let third = Installation::start();
+    let Some(output) = third.docker(&["pull", "-q", "-a", &repository]) else { return };
+    output.ok();
+    assert_eq!(tags(&third), ["1", "2", "latest"]);
+}
+
+#[test]
 fn docker_pulls_on_run_and_shows_progress() {
     let Some(registry) = Registry::start() else { return };
     let (one, other) = (Installation::start(), Installation::start());

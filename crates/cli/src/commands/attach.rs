@@ -28,6 +28,9 @@ pub(crate) struct AttachArgs {
 /// Exit status when nobody reads our output any more: what the shell gives for SIGPIPE.
 const NO_READER: u8 = 141;
 
+/// Exit status of a container that was killed, or lost with its worker.
+const KILLED: u8 = 137;
+
 /// How one is attached.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
@@ -113,7 +116,21 @@ impl Session {
             }
         }
         drop(raw);
-        status(client, waiting).await
+        let status = status(client, waiting).await?;
+        if status == KILLED {
+            tell_why(client, id).await;
+        }
+        Ok(status)
+    }
+}
+
+/// What only the daemon knows of an end: that the worker is gone. A container that is removed already can't be asked.
+async fn tell_why(client: &Client, id: &str) {
+    let details: Value = client.get(&format!("/containers/{id}/json")).await.unwrap_or_default();
+    let state = |key: &str| details.pointer(&format!("/State/{key}"));
+    let told_already = state("OOMKilled").and_then(Value::as_bool).unwrap_or_default();
+    if let Some(why) = state("Error").and_then(Value::as_str).filter(|why| !why.is_empty() && !told_already) {
+        CliError::new(why).fix("start it again: sprat start").print();
     }
 }
 

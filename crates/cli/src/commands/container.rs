@@ -35,6 +35,9 @@ pub(crate) struct StartArgs {
 /// `sprat stop`, `sprat restart`
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
+    /// Signal to send first, instead of the container's stop signal
+    #[arg(short, long)]
+    pub signal: Option<String>,
     /// Seconds to wait before KILL
     #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
     pub time: Option<i64>,
@@ -121,18 +124,19 @@ pub(crate) async fn start(client: &Client, args: StartArgs) -> Outcome {
 
 /// `sprat stop`
 pub(crate) async fn stop(client: &Client, args: StopArgs) -> Outcome {
-    let time = args.time.map(|t| t.to_string());
-    each(&args.containers, async |id: String| {
-        post(client, Query::new(format!("/containers/{id}/stop")).option("t", time.as_deref())).await
-    })
-    .await
+    end(client, args, "stop").await
 }
 
 /// `sprat restart`
 pub(crate) async fn restart(client: &Client, args: StopArgs) -> Outcome {
+    end(client, args, "restart").await
+}
+
+async fn end(client: &Client, args: StopArgs, verb: &str) -> Outcome {
     let time = args.time.map(|t| t.to_string());
     each(&args.containers, async |id: String| {
-        post(client, Query::new(format!("/containers/{id}/restart")).option("t", time.as_deref())).await
+        let query = Query::new(format!("/containers/{id}/{verb}")).option("t", time.as_deref());
+        post(client, query.option("signal", args.signal.as_deref())).await
     })
     .await
 }

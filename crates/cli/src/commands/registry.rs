@@ -15,8 +15,8 @@ use crate::render::progress::Transfers;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sprat pull registry.example.com/team/app:1")]
 pub(crate) struct PullArgs {
-    /// Docker's flag for all tags, which the daemon does not offer
-    #[arg(short, long, hide = true)]
+    /// All tags of the repository
+    #[arg(short, long)]
     pub all_tags: bool,
     /// Only the name at the end
     #[arg(short, long)]
@@ -43,15 +43,17 @@ pub(crate) struct PushArgs {
 
 /// `sprat pull`
 pub(crate) async fn pull(client: &Client, args: PullArgs) -> Outcome {
+    let (name, tag) = split(&args.image);
     if args.all_tags {
-        return Err(CliError::new("--all-tags is not offered for pulls")
-            .why("the daemon pulls one tag at a time")
-            .fix("name each tag: sprat pull NAME:TAG"));
+        refuse_tag(tag)?;
+        let query = Query::new("/images/create").add("fromImage", name).option("platform", args.platform.as_deref());
+        transfer(client, query, name, args.quiet).await?;
+    } else {
+        if tag.is_none() && !args.quiet {
+            outln!("Using default tag: latest");
+        }
+        fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
     }
-    if split(&args.image).1.is_none() && !args.quiet {
-        outln!("Using default tag: latest");
-    }
-    fetch(client, &args.image, args.platform.as_deref(), args.quiet).await?;
     outln!("{}", args.image);
     Ok(0)
 }

@@ -1,6 +1,5 @@
 //! Volumes.
 
-use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use sprat_docker_api::{Filters, Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage, format_time};
-use sprat_engine::{ContainerId, EngineError, Volume as EngineVolume, VolumeSpec};
+use sprat_engine::{ContainerId, EngineError, Volume as EngineVolume, VolumeSpec, tree_size};
 
 use super::params::{Params, Version};
 use super::system::NO_CONTENT;
@@ -88,7 +87,7 @@ async fn prune_labelled(door: &Door, filters: &Filters, all: bool) -> Result<(Ve
         if !users.is_empty() || !(all || volume.anonymous) || !filters.matches_labels(&volume.labels) {
             continue;
         }
-        let size = folder_bytes(&volume.mountpoint);
+        let size = tree_size(&volume.mountpoint);
         match door.engine.remove_volume(&volume.name, false).await {
             Ok(()) => {
                 freed += size;
@@ -119,42 +118,10 @@ fn render(volume: EngineVolume) -> Volume {
 pub(super) async fn with_usage(volumes: Vec<(EngineVolume, Vec<ContainerId>)>) -> Vec<Volume> {
     let measure = move || {
         volumes.into_iter().map(|(volume, users)| {
-            let size = i64::try_from(folder_bytes(&volume.mountpoint)).unwrap_or(i64::MAX);
+            let size = i64::try_from(tree_size(&volume.mountpoint)).unwrap_or(i64::MAX);
             let usage = VolumeUsage { size, ref_count: i64::try_from(users.len()).unwrap_or(i64::MAX) };
             Volume { usage_data: Some(usage), ..render(volume) }
         })
     };
     tokio::task::spawn_blocking(|| measure().collect()).await.unwrap_or_default()
-}
-
-/// Bytes of the files in a folder; what can't be read counts nothing, links are not followed. Blocks.
-pub(super) fn folder_bytes(folder: &FsPath) -> u64 {
-    let mut folders = vec![folder.to_owned()];
-    let mut bytes = 0;
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        for entry in entries.flatten() {
-            match entry.metadata() {
-                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
-                Ok(meta) => bytes += meta.len(),
-                Err(_) => {}
-            }
-        }
-    }
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folders_bytes_are_those_of_its_files() {
-        let folder = tempfile::tempdir().unwrap();
-        fs_err::create_dir(folder.path().join("a")).unwrap();
-        fs_err::write(folder.path().join("a/b"), "12345").unwrap();
-        std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
-        assert!(folder_bytes(folder.path()) >= 5);
-        assert_eq!(folder_bytes(FsPath::new("/nowhere/at/all")), 0);
-    }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use sprat_daemon::{DaemonConfig, Host, READY_LINE};
 use tempfile::TempDir;
 
+use crate::roles::this_program;
+
 /// Says hello.
 pub(crate) const HELLO: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -28,7 +30,8 @@ const ROOT: &str = "SPRAT_TEST_ROOT";
 /// What the daemon process does.
 pub(crate) fn run_daemon() {
     let folder = PathBuf::from(std::env::var_os(ROOT).unwrap());
-    let role = |test: &str| ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned).to_vec();
+    let (executable, worker_args) = this_program("worker_process");
+    let (_, compiler_args) = this_program("compiler_process");
     let config = DaemonConfig {
         hosts: vec![Host::Unix(folder.join("s"))],
         root: folder.join("root"),
@@ -36,9 +39,9 @@ pub(crate) fn run_daemon() {
         listen: None,
         log: "warn".to_owned(),
         pidfile: None,
-        executable: std::env::current_exe().unwrap(),
-        worker_args: role("worker_process"),
-        compiler_args: role("compiler_process"),
+        executable,
+        worker_args,
+        compiler_args,
         worker_slots: 16,
         max_workers: 2,
         default_memory: 64 << 20,

@@ -41,7 +41,7 @@ fn what_was_stored_survives_an_end_without_a_close() {
     let store = StateStore::open(&path).unwrap();
     assert!(store.is_fresh());
     let (bass, cod) = (add(&store, "bass"), add(&store, "cod"));
-    let exit = ExitInfo { code: 3, oom_killed: true, at: Timestamp::UNIX_EPOCH, message: "m".to_owned() };
+    let exit = ExitInfo { code: 3, oom_killed: true, at: Timestamp::UNIX_EPOCH, message: "m".to_owned(), lost: true };
     let row = LifeRow {
         state: State::Exited,
         run: 2,

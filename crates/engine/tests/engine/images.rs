@@ -74,3 +74,23 @@ async fn a_commit_makes_an_image_that_runs() {
     assert!(world.engine.remove_image("caught:1", false).await.is_err(), "a container uses it");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_in_use_while_a_container_is_made_of_it() {
+    let world = World::new().await;
+    let spec = ContainerSpec { name: Some("bass".to_owned()), image: "guests".to_owned(), ..run("/spin") };
+    let engine = Arc::clone(&world.engine);
+    let create = tokio::spawn(async move { engine.create(spec).await });
+    // Only the program of its CMD was compiled when the image came in.
+    while world.engine.compilations().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let refused = world.engine.remove_image("guests", false).await.unwrap_err();
+    assert!(refused.to_string().contains("is using its referenced image"), "{refused}");
+    assert!(world.engine.remove_image("guests", true).await.unwrap().deleted.is_empty());
+    let reclaimed = world.engine.prune_images(true).await.unwrap();
+    assert!(reclaimed.removed.deleted.is_empty());
+    create.await.unwrap().unwrap();
+    world.engine.image(&world.engine.inspect("bass").unwrap().image.to_string()).unwrap();
+    world.end().await;
+}

@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt as _;
 use sprat_engine::{
-    ContainerSpec, EngineError, EventFilter, ListFilter, MountKind, MountSpec, RemoveOptions, RestartPolicy, Status,
-    Stream, WaitCondition,
+    AttachOptions, ContainerSpec, EngineError, EventFilter, ListFilter, MountKind, MountSpec, RemoveOptions,
+    RestartPolicy, Status, StopOptions, Stream, WaitCondition,
 };
 
 use crate::world::{PATIENCE, SPIN, World, now_ns, run};
@@ -40,7 +40,7 @@ async fn an_attachment_made_before_the_start_sees_all_and_feeds_the_guest() {
     let world = World::new().await;
     let spec = ContainerSpec { open_stdin: true, stdin_once: true, ..run("/echo") };
     world.create("bass", spec).await;
-    let mut attached = world.engine.attach("bass", sprat_engine::AttachOptions { stdin: true }).await.unwrap();
+    let mut attached = world.engine.attach("bass", AttachOptions { stdin: true }).await.unwrap();
     world.engine.start("bass").await.unwrap();
     let input = attached.input.take().unwrap();
     input.send("ping\n".into()).await.unwrap();
@@ -65,11 +65,15 @@ async fn stop_is_143_kill_is_137_and_both_refuse_what_does_not_run() {
     assert!(matches!(engine.start("bass").await, Err(EngineError::NotModified)));
     assert!(engine.remove("bass", RemoveOptions::default()).await.is_err());
     engine.kill("bass", "HUP").await.unwrap();
-    engine.stop("bass", None).await.unwrap();
+    engine.stop("bass", StopOptions::default()).await.unwrap();
     assert_eq!(world.exit("bass", WaitCondition::NotRunning).await.0, 143);
-    assert!(matches!(engine.stop("bass", None).await, Err(EngineError::NotModified)));
+    assert!(matches!(engine.stop("bass", StopOptions::default()).await, Err(EngineError::NotModified)));
     assert!(engine.kill("bass", "KILL").await.unwrap_err().to_string().ends_with("is not running"));
     engine.start("bass").await.unwrap();
+    let by = |signal: &str| StopOptions { signal: Some(signal.to_owned()), timeout: None };
+    assert!(matches!(engine.stop("bass", by("nonsense")).await, Err(EngineError::Invalid(_))));
+    engine.restart("bass", by("INT")).await.unwrap();
+    assert_eq!(engine.inspect("bass").unwrap().state.exit.unwrap().code, 130);
     engine.pause("bass", true).await.unwrap();
     assert_eq!(world.status("bass"), Status::Paused);
     assert!(engine.start("bass").await.is_err());
@@ -116,7 +120,7 @@ async fn the_restart_policy_counts_and_a_stop_ends_it() {
     world.engine.start("cod").await.unwrap();
     world.exit("cod", WaitCondition::NextExit).await;
     world.exit("cod", WaitCondition::NextExit).await;
-    world.engine.stop("cod", None).await.unwrap();
+    world.engine.stop("cod", StopOptions::default()).await.unwrap();
     assert_eq!(world.status("cod"), Status::Exited);
     world.end().await;
 }
@@ -130,11 +134,17 @@ async fn what_cannot_run_is_told_at_the_start_in_dockers_words() {
         ("/script", 126, "exec format error"),
     ] {
         world.create("bass", run(program)).await;
+        let mut attached = world.engine.attach("bass", AttachOptions::default()).await.unwrap();
         let error = world.engine.start("bass").await.unwrap_err();
+        assert_eq!(tokio::time::timeout(PATIENCE, attached.output.recv()).await.unwrap(), None);
         assert!(error.to_string().contains(text), "{error}");
         let state = world.engine.inspect("bass").unwrap().state;
         assert_eq!((state.status, state.exit.unwrap().code), (Status::Created, code));
+        let (status, why) = world.exit("bass", WaitCondition::NotRunning).await;
+        assert!(status == i64::from(code) && why.is_some_and(|why| why.contains(text)));
+        let mut attached = world.engine.attach("bass", AttachOptions::default()).await.unwrap();
         world.engine.remove("bass", RemoveOptions::default()).await.unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, attached.output.recv()).await.unwrap(), None);
     }
     let missing = ContainerSpec { image: "nosuch:1".to_owned(), ..ContainerSpec::default() };
     assert_eq!(world.engine.create(missing).await.unwrap_err().to_string(), "No such image: nosuch:1");
@@ -174,6 +184,24 @@ async fn racing_starts_and_removals_of_one_container_leave_one_outcome() {
         assert!(starts.iter().filter(|start| start.is_ok()).count() <= 1);
         removed.unwrap();
         assert!(world.engine.inspect(&name).is_err());
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_that_comes_after_the_removal_takes_no_name() {
+    let world = World::new().await;
+    for _ in 0..10 {
+        world.create("bass", run("/spin")).await;
+        world.engine.start("bass").await.unwrap();
+        let options = RemoveOptions { force: true, volumes: true };
+        // The removal kills first, so the rename waits for it in most rounds.
+        let (removed, _) = tokio::join!(world.engine.remove("bass", options), world.engine.rename("bass", "cod"));
+        removed.unwrap();
+        for name in ["bass", "cod"] {
+            world.create(name, run("/spin")).await;
+            world.engine.remove(name, RemoveOptions::default()).await.unwrap();
+        }
     }
     world.end().await;
 }

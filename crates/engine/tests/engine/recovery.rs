@@ -3,7 +3,7 @@
 use futures_util::StreamExt as _;
 use sprat_engine::{
     ContainerSpec, Engine, EngineError, EventFilter, Isolation, PortSpec, RemoveOptions, RestartPolicy, Status,
-    WaitCondition,
+    StopOptions, WaitCondition,
 };
 use sprat_worker::GuestState;
 
@@ -30,7 +30,7 @@ async fn a_killed_daemon_loses_nothing() {
     let ended = world.engine.inspect("ended").unwrap().state;
     assert_eq!((ended.status, ended.exit.unwrap().code), (Status::Exited, 3));
     world.exit("again", WaitCondition::NextExit).await;
-    world.engine.stop("running", None).await.unwrap();
+    world.engine.stop("running", StopOptions::default()).await.unwrap();
     world.engine.kill("alone", "KILL").await.unwrap();
     assert_eq!(world.exit("alone", WaitCondition::NotRunning).await.0, 137);
     assert_eq!(world.exit("running", WaitCondition::NotRunning).await.0, 143);
@@ -51,7 +51,7 @@ async fn a_new_daemon_holds_the_ports_that_the_killed_one_held() {
     let world = world.reopen().await;
     assert_eq!(world.engine.inspect("bass").unwrap().ports, before);
     std::net::TcpListener::bind(("127.0.0.1", before[0].host)).unwrap_err();
-    world.engine.stop("bass", None).await.unwrap();
+    world.engine.stop("bass", StopOptions::default()).await.unwrap();
     std::net::TcpListener::bind(("127.0.0.1", before[0].host)).unwrap();
     world.end().await;
 }
@@ -166,9 +166,9 @@ async fn a_killed_worker_ends_its_containers_with_137_and_names_itself() {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
-    let (code, error) = tokio::time::timeout(PATIENCE, exit).await.unwrap();
-    assert_eq!(code, 137);
-    assert!(error.unwrap().starts_with("worker w"));
+    // No error: clients would take it for a wait that failed.
+    assert_eq!(tokio::time::timeout(PATIENCE, exit).await.unwrap(), (137, None));
+    assert!(world.engine.inspect("bass").unwrap().state.error.starts_with("worker w"));
     assert_eq!(tokio::time::timeout(PATIENCE, lost).await.unwrap().0, 137);
     let events = world.engine.events(EventFilter { since_ns: Some(0), ..EventFilter::default() }).unwrap();
     let again = events.filter(|event| {
@@ -176,6 +176,31 @@ async fn a_killed_worker_ends_its_containers_with_137_and_names_itself() {
         std::future::ready(hers)
     });
     assert_eq!(tokio::time::timeout(PATIENCE, again.take(2).count()).await.unwrap(), 2);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_worker_dies_before_it_answers_goes_to_another_worker() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let world = World::new().await;
+    world.create("bass", run("/spin")).await;
+    world.engine.start("bass").await.unwrap();
+    world.create("cod", run("/spin")).await;
+    let pid = world.engine.inspect("bass").unwrap().state.pid;
+    let worker = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(worker, Signal::STOP).unwrap();
+    let engine = std::sync::Arc::clone(&world.engine);
+    let start = tokio::spawn(async move { engine.start("cod").await });
+    // It has a place, so the worker that can't answer is asked.
+    while world.engine.inspect("cod").unwrap().state.pid != pid {
+        tokio::task::yield_now().await;
+    }
+    kill_process(worker, Signal::KILL).unwrap();
+    start.await.unwrap().unwrap();
+    assert_eq!(world.exit("bass", WaitCondition::NotRunning).await.0, 137);
+    assert_eq!(world.status("cod"), Status::Running);
+    world.engine.stop("cod", StopOptions::default()).await.unwrap();
+    assert_eq!(world.exit("cod", WaitCondition::NotRunning).await.0, 143);
     world.end().await;
 }
 

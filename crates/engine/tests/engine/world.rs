@@ -1,12 +1,13 @@
 //! An engine of a test's own, with an image of small programs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use sprat_engine::{CompilerCommand, ContainerSpec, Engine, EngineConfig, LogQuery, Status, WaitCondition};
 use tempfile::TempDir;
+
+use crate::roles::this_program;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,11 +42,6 @@ pub(crate) const SPIN: &str = r#"(module (memory (export "memory") 1) (func (exp
 
 /// Only exports a function.
 pub(crate) const PLAIN: &str = r#"(module (func (export "add") (param i32 i32) (result i32) local.get 0))"#;
-
-pub(crate) fn this_program(test: &str) -> (PathBuf, Vec<String>) {
-    let args = ["--exact", test, "--ignored", "--nocapture"].map(str::to_owned);
-    (std::env::current_exe().unwrap(), args.into())
-}
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,

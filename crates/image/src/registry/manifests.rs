@@ -55,21 +55,8 @@ impl ManifestReader {
         let expected = digest.or(session.name.digest());
         let wanted = expected.map(ToString::to_string);
         let wanted = wanted.as_deref().or(session.name.tag()).unwrap_or("latest");
-        let scheme = if session.plain { "http" } else { "https" };
-        let (host, repository) = (session.image.resolve_registry(), session.name.repository());
-        let request = self
-            .client
-            .get(format!("{scheme}://{host}/v2/{repository}/manifests/{wanted}"))
-            .header(ACCEPT, [OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST].join(", "));
-        let request = match (&self.token, &session.auth) {
-            (Some(token), _) | (None, RegistryAuth::Bearer(token)) => request.bearer_auth(token),
-            (None, RegistryAuth::Basic(user, password)) => request.basic_auth(user, Some(password)),
-            (None, RegistryAuth::Anonymous) => request,
-        };
-        let response = request.send().await.map_err(|error| unreachable(session, &error))?;
-        if !response.status().is_success() {
-            return Err(refused(session, response).await);
-        }
+        let accept = [OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST].join(", ");
+        let response = self.get(session, &format!("manifests/{wanted}"), &accept).await?;
         let bytes = body(session, response, MAX_MANIFEST_BYTES).await?;
         let actual = Digest::of(&bytes);
         match expected {
@@ -79,10 +66,26 @@ impl ManifestReader {
             _ => Ok(bytes),
         }
     }
+
+    /// The answer to a request for something of the repository, if it is a success.
+    pub(super) async fn get(&self, session: &Session, what: &str, accept: &str) -> Result<Response, StoreError> {
+        let scheme = if session.plain { "http" } else { "https" };
+        let (host, repository) = (session.image.resolve_registry(), session.name.repository());
+        let request = self.client.get(format!("{scheme}://{host}/v2/{repository}/{what}")).header(ACCEPT, accept);
+        let request = match (&self.token, &session.auth) {
+            (Some(token), _) | (None, RegistryAuth::Bearer(token)) => request.bearer_auth(token),
+            (None, RegistryAuth::Basic(user, password)) => request.basic_auth(user, Some(password)),
+            (None, RegistryAuth::Anonymous) => request,
+        };
+        let response = request.send().await.map_err(|error| unreachable(session, &error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused(session, response).await) }
+    }
 }
 
-async fn body(session: &Session, response: Response, limit: u64) -> Result<Vec<u8>, StoreError> {
-    let too_large = || StoreError::TooLarge { what: format!("manifest of {}", session.name.familiar()), limit };
+/// The body of an answer, read up to a limit in bytes.
+pub(super) async fn body(session: &Session, response: Response, limit: u64) -> Result<Vec<u8>, StoreError> {
+    let what = || format!("the registry's answer about {}", session.name.familiar());
+    let too_large = || StoreError::TooLarge { what: what(), limit };
     let announced = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > limit) {
         return Err(too_large());

@@ -32,6 +32,8 @@ fn credentials_do_not_show_their_secret() {
 /// A registry that serves what it is told to, right or wrong.
 #[derive(Default)]
 struct Served {
+    /// Further headers of a path's answer, each with its line's end.
+    headers: HashMap<String, String>,
     /// Media type and content by path.
     files: HashMap<String, (String, Vec<u8>)>,
     /// Paths whose next answer breaks off after so many bytes.
@@ -110,10 +112,11 @@ async fn answer(mut stream: TcpStream, served: Arc<Mutex<Served>>) {
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let range = head.lines().find_map(|line| line.strip_prefix("range: ")).map(str::to_owned);
-    let (file, cut) = {
+    let (file, cut, headers) = {
         let mut served = served.lock();
         served.requests.push((path.clone(), range.clone()));
-        (served.files.get(&path).cloned(), served.cuts.remove(&path))
+        let headers = served.headers.get(&path).cloned().unwrap_or_default();
+        (served.files.get(&path).cloned(), served.cuts.remove(&path), headers)
     };
     let Some((media_type, bytes)) = file else {
         let status = if path == "/v2/" { "200 OK" } else { "404 Not Found" };
@@ -127,7 +130,7 @@ async fn answer(mut stream: TcpStream, served: Arc<Mutex<Served>>) {
     let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
     let body = &bytes[from.min(bytes.len())..];
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\n{headers}Content-Type: {media_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     let _ = stream.write_all(head.as_bytes()).await;
@@ -365,4 +368,43 @@ async fn a_pull_that_is_given_up_leaves_no_image_and_can_be_taken_up_again() {
     };
     pull(&registry, &store, &fake).await.expect("pulled");
     assert!(store.paths.blob(&layer).exists());
+}
+
+/// Serves one page of the tags of `x`; `next` is what follows it.
+fn serve_tags(fake: &Fake, path: &str, tags: &serde_json::Value, next: Option<&str>) {
+    fake.put(path, "application/json", json!({"name": "x", "tags": tags}).to_string().as_bytes());
+    if let Some(next) = next {
+        let link = format!("Link: <{next}>; rel=\"next\"\r\n");
+        fake.served.lock().headers.insert(path.to_owned(), link);
+    }
+}
+
+async fn tags(fake: &Fake) -> Result<Vec<String>, StoreError> {
+    let names = registry().tags(&fake.name(), &Credentials::Anonymous).await?;
+    Ok(names.iter().map(|name| name.to_string().replace(&fake.host, "HOST")).collect())
+}
+
+#[tokio::test]
+async fn all_pages_of_a_tag_list_are_read_from_the_registry_itself_alone() {
+    let fake = Fake::start().await;
+    serve_tags(&fake, "/v2/x/tags/list", &json!(["1", "2"]), Some("http://192.0.2.1/evil?last=2&n=2"));
+    serve_tags(&fake, "/v2/x/tags/list?last=2&n=2", &json!(["latest"]), None);
+    assert_eq!(tags(&fake).await.expect("listed"), ["HOST/x:1", "HOST/x:2", "HOST/x:latest"]);
+    serve_tags(&fake, "/v2/x/tags/list", &serde_json::Value::Null, None);
+    assert!(tags(&fake).await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn hostile_tag_lists_are_refused() {
+    let fake = Fake::start().await;
+    assert_eq!(tags(&fake).await.expect_err("nothing there").code(), "not_in_registry");
+    serve_tags(&fake, "/v2/x/tags/list", &json!(["../../y"]), None);
+    assert!(matches!(tags(&fake).await, Err(StoreError::Reference(_))));
+    // Each page is followed by itself with another query, so only the limit ends it.
+    let many: Vec<String> = (0..5001).map(|n| format!("t{n}")).collect();
+    for (path, next) in [("/v2/x/tags/list", "?n=1"), ("/v2/x/tags/list?n=1", "?n=2")] {
+        serve_tags(&fake, path, &json!(many), Some(next));
+    }
+    let error = tags(&fake).await.expect_err("too many").to_string();
+    assert!(error.contains("has more than 10000: pull tags by name"), "{error}");
 }

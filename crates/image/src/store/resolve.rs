@@ -33,7 +33,8 @@ impl Store {
         }
     }
 
-    /// As [`Store::resolve`], with a lease that keeps the image's content.
+    /// As [`Store::resolve`], with a lease that keeps the image's content. A removal that was under way is over when this
+    /// returns: either it took the image, or the next one sees whoever was noted as a user before this call.
     ///
     /// # Errors
     /// As [`Store::resolve`].
@@ -41,7 +42,8 @@ impl Store {
         let id = self.resolve(name)?.id.clone();
         let needs = self.state.read().images.get(&id).map(|known| known.record.needs(&id)).unwrap_or_default();
         let lease = self.pins.lease(needs);
-        // It may have been removed before the lease was there.
+        // It may have been removed before the lease was there, or may be just now.
+        let _changing = self.changing.lock();
         match self.state.read().images.get(&id) {
             Some(known) => Ok((Arc::clone(&known.image), lease)),
             None => Err(StoreError::NotFound(name.to_owned())),

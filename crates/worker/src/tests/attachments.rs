@@ -20,6 +20,17 @@ async fn who_attached_before_the_start_sees_the_first_byte() {
 }
 
 #[tokio::test]
+async fn forgetting_a_guest_that_never_started_ends_its_attachments() {
+    let worker = Worker::start().await;
+    let mut attachment = worker.client.attach("a", true).await.unwrap();
+    worker.client.forget("a").await.unwrap();
+    assert_eq!(text(&all(&mut attachment).await), "");
+    let mut attachment = worker.client.attach("a", false).await.unwrap();
+    worker.client.start(&request("a", &["out:one"])).await.unwrap();
+    assert_eq!(text(&all(&mut attachment).await), "one");
+}
+
+#[tokio::test]
 async fn all_attachments_see_the_same() {
     let worker = Worker::start().await;
     let mut first = worker.client.attach("a", false).await.unwrap();

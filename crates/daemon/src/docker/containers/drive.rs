@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use serde_json::{Value, json};
-use sprat_engine::RemoveOptions;
+use sprat_engine::{RemoveOptions, StopOptions};
 
 use crate::docker::params::Params;
 use crate::docker::system::NO_CONTENT;
@@ -20,13 +20,17 @@ pub(super) async fn start(State(door): State<Arc<Door>>, Path(name): Path<String
 }
 
 pub(super) async fn stop(State(door): State<Arc<Door>>, Path(name): Path<String>, params: Params) -> Answer {
-    door.engine.stop(&name, params.timeout("t")?).await?;
+    door.engine.stop(&name, stop_options(&params)?).await?;
     Ok(NO_CONTENT)
 }
 
 pub(super) async fn restart(State(door): State<Arc<Door>>, Path(name): Path<String>, params: Params) -> Answer {
-    door.engine.restart(&name, params.timeout("t")?).await?;
+    door.engine.restart(&name, stop_options(&params)?).await?;
     Ok(NO_CONTENT)
+}
+
+fn stop_options(params: &Params) -> Result<StopOptions, ApiError> {
+    Ok(StopOptions { signal: params.text("signal").map(str::to_owned), timeout: params.timeout("t")? })
 }
 
 pub(super) async fn kill(State(door): State<Arc<Door>>, Path(name): Path<String>, params: Params) -> Answer {

@@ -11,7 +11,7 @@ use sprat_engine::{Container, ImageConfig, Status};
 
 use super::{config, list};
 use crate::docker::params::Params;
-use crate::docker::{ApiError, Door, networks, volumes};
+use crate::docker::{ApiError, Door, networks};
 
 pub(super) async fn inspect(
     State(door): State<Arc<Door>>,
@@ -24,7 +24,7 @@ pub(super) async fn inspect(
     let mut answer = render(&container, image.as_ref().map(|image| &image.config));
     if params.flag("size") {
         let upper = container.upper.clone();
-        let written = tokio::task::spawn_blocking(move || volumes::folder_bytes(&upper)).await.unwrap_or_default();
+        let written = tokio::task::spawn_blocking(move || sprat_engine::tree_size(&upper)).await.unwrap_or_default();
         answer.size_rw = Some(written);
         answer.size_root_fs = Some(written + image.map_or(0, |image| image.size));
     }

@@ -9,7 +9,7 @@ use sprat_docker_api::{ContainerSummary, ListedPort, MountPoint, SummaryHostConf
 use sprat_engine::{Container, ListFilter, Status};
 
 use crate::docker::params::Params;
-use crate::docker::{ApiError, Door, networks, volumes};
+use crate::docker::{ApiError, Door, networks};
 
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
@@ -32,7 +32,7 @@ pub(in crate::docker) async fn measured(
 ) -> Result<Vec<ContainerSummary>, ApiError> {
     let measure = move || {
         let sized = |container: &Container| {
-            let written = volumes::folder_bytes(&container.upper);
+            let written = sprat_engine::tree_size(&container.upper);
             let image = door.engine.image(&container.image.to_string()).map_or(0, |image| image.size);
             summary(container, Some((written, written + image)))
         };

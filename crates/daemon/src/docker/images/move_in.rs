@@ -32,15 +32,20 @@ pub(super) async fn create(
     }
 }
 
+/// A name without tag and digest means all tags; docker's clients send `latest` themselves.
 async fn pull(door: Arc<Door>, image: &str, params: &Params, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let name = named(image, params.text("tag"))?.or_latest();
+    let name = named(image, params.text("tag"))?;
     let credentials = registry_auth(headers)?;
     let platform = params.text("platform").map(str::to_owned);
     let lines = Lines::default();
     let writer = lines.clone();
     lines::answer(lines, async move {
         let progress = writer.progress();
-        door.engine.pull(&name, platform.as_deref(), &credentials, &progress).await?;
+        let platform = platform.as_deref();
+        if name.tag().is_none() && name.digest().is_none() {
+            return Ok(door.engine.pull_all(&name, platform, &credentials, &progress).await?);
+        }
+        door.engine.pull(&name, platform, &credentials, &progress).await?;
         Ok(())
     })
     .await
