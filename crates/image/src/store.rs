@@ -23,6 +23,7 @@ mod remove;
 mod resolve;
 mod state;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub struct Store {
     changing: Arc<Mutex<()>>,
     /// Held while a layer comes to its place.
     placing: Arc<Mutex<()>>,
+    /// Layers whose data was read and found as it was unpacked.
+    verified: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Store {
@@ -67,6 +70,7 @@ impl Store {
             state: Arc::new(RwLock::new(state)),
             changing: Arc::default(),
             placing: Arc::default(),
+            verified: Arc::default(),
         };
         store.sweep()?;
         store.restore_layers();
@@ -138,7 +142,7 @@ impl Store {
     /// # Errors
     /// There is none.
     pub fn layer_path(&self, diff_id: &Digest) -> Result<std::path::PathBuf, StoreError> {
-        if !self.layer_is_sound(diff_id) {
+        if !self.layer_is_verified(diff_id) {
             self.rebuild_layer(diff_id)?;
         }
         Ok(self.paths.layer(diff_id))
@@ -150,7 +154,11 @@ impl Store {
     /// A layer is damaged and can't be made again.
     pub fn tree(&self, image: &Image) -> Result<Tree, StoreError> {
         let paths: Vec<_> = image.layers.iter().map(|layer| layer.path.clone()).collect();
-        if let Ok(tree) = Tree::open(&paths) {
+        let verified = {
+            let verified = self.verified.lock();
+            image.layers.iter().all(|layer| verified.contains(&layer.diff_id))
+        };
+        if verified && let Ok(tree) = Tree::open(&paths) {
             return Ok(tree);
         }
         for layer in &image.layers {

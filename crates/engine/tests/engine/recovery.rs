@@ -234,7 +234,7 @@ async fn a_worker_that_does_not_answer_holds_up_nobody_and_loses_nothing() {
     let world = world.reopen_after(|| signal(rustix::process::Signal::STOP)).await;
     assert_eq!((world.status("held"), world.status("free")), (Status::Running, Status::Running));
     world.engine.kill("free", "KILL").await.unwrap();
-    let error = world.engine.stop("held", None).await.unwrap_err();
+    let error = world.engine.stop("held", StopOptions::default()).await.unwrap_err();
     assert!(matches!(&error, EngineError::Worker(text) if text.contains("does not answer")), "{error}");
     assert_eq!(world.status("held"), Status::Running);
     signal(rustix::process::Signal::CONT);

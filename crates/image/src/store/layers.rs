@@ -17,6 +17,8 @@ use crate::{Digest, StoreError};
 
 /// File beside an unpacked layer that says where it came from.
 const ORIGIN_FILE: &str = "origin.json";
+/// File beside an unpacked layer with the SHA-256 of its data.
+const DATA_DIGEST_FILE: &str = "data.sha256";
 /// Level of the layers Sprat compresses: wasm shrinks to about a third already, and higher levels cost seconds.
 const GZIP_LEVEL: u32 = 4;
 
@@ -45,7 +47,7 @@ impl Store {
     pub(crate) fn ensure_layer(&self, source: LayerSource) -> Result<Origin, StoreError> {
         match source {
             LayerSource::Tar { blob, diff_id } => {
-                let there = diff_id.as_ref().filter(|diff_id| self.layer_is_sound(diff_id));
+                let there = diff_id.as_ref().filter(|diff_id| self.layer_is_verified(diff_id));
                 if let Some(diff_id) = there
                     && self.origin(diff_id).is_ok_and(|origin| origin.blob == blob)
                 {
@@ -124,6 +126,8 @@ impl Store {
         };
         let origin = Origin { diff_id, blob, wasm };
         data.set_len(data_len(&index)).and_then(|()| data.sync_all()).map_err(failed)?;
+        let digest = data_digest(folder.path()).map_err(failed)?;
+        write_synced(&folder.path().join(DATA_DIGEST_FILE), digest.to_string().as_bytes()).map_err(failed)?;
         write_synced(&folder.path().join(INDEX_FILE), &index).map_err(failed)?;
         let encoded = serde_json::to_vec(&origin).map_err(|error| StoreError::invalid("layer origin", error))?;
         write_synced(&folder.path().join(ORIGIN_FILE), &encoded).map_err(failed)?;
@@ -136,7 +140,7 @@ impl Store {
         let target = self.paths.layer(diff_id);
         let failed = |error| StoreError::io("write", &target, error);
         let _one_at_a_time = self.placing.lock();
-        if self.layer_is_sound(diff_id) {
+        if self.layer_is_verified(diff_id) {
             return Ok(());
         }
         if target.exists() {
@@ -149,6 +153,27 @@ impl Store {
     /// True if the layer is there, its index has its checksum, and its data has the right length.
     pub(crate) fn layer_is_sound(&self, diff_id: &Digest) -> bool {
         is_sound(&self.paths.layer(diff_id)).unwrap_or(false)
+    }
+
+    /// True if the layer is sound and its data is what was unpacked. The data is read once while a store is open, before
+    /// its first use.
+    pub(crate) fn layer_is_verified(&self, diff_id: &Digest) -> bool {
+        if !self.layer_is_sound(diff_id) {
+            return false;
+        }
+        if self.verified.lock().contains(diff_id) {
+            return true;
+        }
+        let folder = self.paths.layer(diff_id);
+        let expected = std::fs::read_to_string(folder.join(DATA_DIGEST_FILE));
+        let as_unpacked = match (expected, data_digest(&folder)) {
+            (Ok(expected), Ok(digest)) => expected == digest.to_string(),
+            _ => false,
+        };
+        if as_unpacked {
+            self.verified.lock().insert(diff_id.clone());
+        }
+        as_unpacked
     }
 
     /// Where an unpacked layer came from.
@@ -230,6 +255,12 @@ fn is_sound(folder: &Path) -> io::Result<bool> {
     file.take(MAX_INDEX_LEN).read_to_end(&mut index)?;
     let data = std::fs::metadata(folder.join(DATA_FILE))?.len();
     Ok(Index::decode(&index).is_ok_and(|index| index.data_len == data))
+}
+
+fn data_digest(folder: &Path) -> io::Result<Digest> {
+    let mut data = HashWriter { inner: io::sink(), hash: Sha256::new() };
+    io::copy(&mut File::open(folder.join(DATA_FILE))?, &mut data)?;
+    Ok(Digest::from_bytes(data.hash.finalize().into()))
 }
 
 /// Hashes a tar, and maybe compresses it, as it is read.

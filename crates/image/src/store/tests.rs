@@ -231,6 +231,14 @@ fn a_damaged_or_missing_layer_is_made_again_from_its_blob() {
     drop(store);
     let store = Store::open(folder.path()).expect("a store");
     assert!(Tree::open(std::slice::from_ref(path)).is_ok(), "opening the store restores it");
+    // Other bytes of the same length, while no store is open.
+    let whole = std::fs::read(path.join("data")).expect("data");
+    drop(store);
+    std::fs::write(path.join("data"), whole.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()).expect("damaged");
+    let store = Store::open(folder.path()).expect("a store");
+    store.tree(&image).expect("made again from the blob");
+    assert_eq!(std::fs::read(path.join("data")).expect("data"), whole);
+
     std::fs::write(path.join("data"), b"x").expect("damaged");
     std::fs::write(store.paths.blob(&image.layers[0].blob), b"other bytes").expect("damaged");
     let error = store.tree(&image).expect_err("the blob is damaged too");

@@ -56,7 +56,14 @@ pub(super) async fn archive(door: &Door, names: Vec<String>) -> Result<Response,
         match read_chunk(&mut pipe).await {
             Ok(chunk) if chunk.is_empty() => match task.await {
                 Ok(Ok(())) => None,
-                Ok(Err(error)) => Some((Err(std::io::Error::other(error)), None)),
+                // The answer has begun: its client only sees it end early.
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "an archive could not be written to its end"
+                    );
+                    Some((Err(std::io::Error::other(error)), None))
+                }
                 Err(error) => Some((Err(std::io::Error::other(error)), None)),
             },
             Ok(chunk) => Some((Ok(chunk), Some((pipe, task)))),
