@@ -1,5 +1,8 @@
 //! The binary `sprat`: the command line, and by hidden verbs the daemon, the worker and the compiler child.
 
+// They panic when the reader is gone; `output` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 mod output;
 

@@ -6,10 +6,14 @@ use clap::CommandFactory as _;
 
 use crate::args::Cli;
 use crate::error::Outcome;
+use crate::output;
 
 /// Prints the completion script of a shell.
 pub(crate) fn completion(shell: clap_complete::Shell) -> u8 {
-    clap_complete::generate(shell, &mut Cli::command(), "sprat", &mut std::io::stdout());
+    // Into memory first: clap_complete panics when it can't write.
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sprat", &mut text);
+    output::write_bytes(&text);
     0
 }
 
@@ -25,6 +29,6 @@ pub(crate) fn page() -> Outcome {
         man.render_description_section(&mut text)?;
         man.render_options_section(&mut text)?;
     }
-    std::io::stdout().write_all(&text)?;
+    output::write_bytes(&text);
     Ok(0)
 }

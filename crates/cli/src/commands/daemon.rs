@@ -66,7 +66,7 @@ pub(crate) async fn run(settings: &Settings, args: DaemonArgs) -> Outcome {
             Ok(0)
         }
         Err(e) if e.what.starts_with("cannot connect") => {
-            eprintln!("No daemon runs at {}", settings.host);
+            errln!("No daemon runs at {}", settings.host);
             Ok(0)
         }
         // It ends while it answers.

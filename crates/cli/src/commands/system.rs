@@ -75,7 +75,7 @@ pub(crate) async fn info(client: &Client, args: FormatArgs) -> Outcome {
     let info: Value = client.get("/info").await?;
     show(&info, args.format.as_deref(), || page(&info))?;
     for warning in info.get("Warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        eprintln!("warning: {warning}");
+        errln!("warning: {warning}");
     }
     Ok(0)
 }

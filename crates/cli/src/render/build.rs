@@ -31,7 +31,7 @@ impl<'a> BuildLog<'a> {
         let (stream, status) = (text("/stream"), text("/status"));
         if !text("/error").is_empty() {
             self.activity.stop();
-            eprint!("{}", self.kept);
+            err!("{}", self.kept);
             return Err(CliError::new(text("/error")).fix("correct the line named, then build again"));
         }
         if self.verbose {

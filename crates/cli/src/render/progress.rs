@@ -89,7 +89,7 @@ impl Transfers {
         let number = |path: &str| message.pointer(path).and_then(Value::as_u64);
         if !self.terminal {
             if number("/progressDetail/current").is_none() {
-                eprintln!("{id}: {status}");
+                errln!("{id}: {status}");
             }
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl Transfers {
             // Drawing is for show: a closed stderr changes nothing.
             let _ = self.bars.println(text);
         } else {
-            eprintln!("{text}");
+            errln!("{text}");
         }
     }
 }

@@ -158,7 +158,7 @@ async fn make(client: &Client, args: &ContainerArgs, attached: Attached) -> Resu
         .path();
     let created = match post(client, &path, &body).await {
         Err(error) if error.what.starts_with("No such image") && args.pull == "missing" => {
-            eprintln!("Unable to find image '{image}' locally");
+            errln!("Unable to find image '{image}' locally");
             fetch().await.map_err(|e| e.status(DAEMON))?;
             post(client, &path, &body).await
         }
@@ -166,7 +166,7 @@ async fn make(client: &Client, args: &ContainerArgs, attached: Attached) -> Resu
     };
     let created = created.map_err(not_started)?;
     for warning in created.get("Warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        eprintln!("warning: {warning}");
+        errln!("warning: {warning}");
     }
     let id = created.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(file) = &args.cidfile {
