@@ -23,7 +23,7 @@ pub(crate) fn page() -> Outcome {
     let mut command = Cli::command();
     command.build();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;
-    for verb in command.get_subcommands() {
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
         let man = clap_mangen::Man::new(verb.clone());
         writeln!(text, ".SH \"SPRAT {}\"", verb.get_name().to_uppercase())?;
         man.render_description_section(&mut text)?;

@@ -47,6 +47,10 @@ pub(crate) struct DaemonArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DaemonCommand {
     /// Stop all containers and the daemon
+    #[command(after_help = "\
+Examples:
+  sprat daemon stop
+  sprat daemon stop --keep-containers   for another version of the daemon")]
     Stop {
         /// Let containers go on; a new daemon finds them
         #[arg(long)]

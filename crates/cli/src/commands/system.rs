@@ -22,12 +22,16 @@ pub(crate) struct FormatArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SystemCommand {
     /// Show what takes room on the disk
+    #[command(after_help = "Example: sprat system df -v")]
     Df(DfArgs),
     /// Show facts about the installation
+    #[command(after_help = "Example: sprat system info")]
     Info(FormatArgs),
     /// Show what happens, as it happens
+    #[command(after_help = "Example: sprat system events --filter type=container")]
     Events(EventsArgs),
     /// Remove stopped containers, dangling images and, with --volumes, unused anonymous volumes
+    #[command(after_help = "Example: sprat system prune -a --volumes")]
     Prune(SystemPruneArgs),
 }
 

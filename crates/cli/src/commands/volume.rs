@@ -16,16 +16,21 @@ use crate::render::rows::{self, Row, row};
 #[derive(Debug, Subcommand)]
 pub(crate) enum VolumeCommand {
     /// Make a volume
+    #[command(after_help = "Example: sprat volume create --label team=sea notes")]
     Create(CreateArgs),
     /// List volumes
     #[command(visible_alias = "list")]
+    #[command(after_help = "Example: sprat volume ls --filter dangling=true")]
     Ls(ListArgs),
     /// Show details
+    #[command(after_help = "Example: sprat volume inspect notes")]
     Inspect(InspectArgs),
     /// Remove volumes
     #[command(alias = "remove")]
+    #[command(after_help = "Example: sprat volume rm notes")]
     Rm(RemoveArgs),
     /// Remove unused volumes
+    #[command(after_help = "Example: sprat volume prune -a")]
     Prune(VolumePruneArgs),
 }
 
