@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::progress::Activity;
+use crate::client::on_build;
 use crate::error::CliError;
 
 /// Takes the messages of a build stream (Docker Engine API, `BuildInfo`).
@@ -32,7 +33,7 @@ impl<'a> BuildLog<'a> {
         if !text("/error").is_empty() {
             self.activity.stop();
             err!("{}", self.kept);
-            return Err(CliError::new(text("/error")).fix("correct the line named, then build again"));
+            return Err(CliError::new(text("/error")).fix(on_build(text("/error"))));
         }
         if self.verbose {
             out!("{stream}");
