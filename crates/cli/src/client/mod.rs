@@ -148,7 +148,7 @@ impl Client {
         Ok(())
     }
 
-    /// Copies a whole answer to `to`.
+    /// Copies a whole answer to `to`, or as much of it as anybody reads.
     pub(crate) async fn copy(
         &self,
         response: Response<Incoming>,
@@ -157,11 +157,16 @@ impl Client {
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|e| lost(&self.host, e))?.into_data() {
-                to.write_all(&data)?;
+                match to.write_all(&data) {
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                    written => written?,
+                }
             }
         }
-        to.flush()?;
-        Ok(())
+        match to.flush() {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+            _ => Ok(()),
+        }
     }
 }
 

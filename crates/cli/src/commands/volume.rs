@@ -11,6 +11,7 @@ use crate::pairs::pairs;
 use crate::quantity::size;
 use crate::query::{Query, segment};
 use crate::render::rows::{self, Row, row};
+use crate::render::template::LABELS;
 
 /// `sprat volume …`
 #[derive(Debug, Subcommand)]
@@ -125,6 +126,7 @@ pub(super) fn row_of(v: &Value) -> Row {
         ("Scope", text("Scope").into()),
         ("Mountpoint", text("Mountpoint").into()),
         ("Labels", labels.join(",").into()),
+        (LABELS, v.get("Labels").cloned().unwrap_or_default()),
         ("Links", usage("RefCount").map_or("N/A".into(), |links| links.to_string()).into()),
         ("Size", usage("Size").map_or("N/A".into(), size).into()),
     ])

@@ -138,7 +138,8 @@ fn back(value: &Go) -> Value {
         Go::Array(items) => items.iter().map(back).collect(),
         Go::Object(fields) | Go::Map(fields) => {
             // A serde_json map keeps its keys sorted, so the output is stable.
-            Value::Object(fields.iter().map(|(k, v)| (k.clone(), back(v))).collect())
+            let shown = fields.iter().filter(|(name, _)| *name != LABELS);
+            Value::Object(shown.map(|(k, v)| (k.clone(), back(v))).collect())
         }
         _ => Value::Null,
     }
@@ -180,7 +181,7 @@ fn label_calls(text: &str) -> String {
         let within = written.rfind("{{") > written.rfind("}}");
         let own = before.ends_with(|c: char| c.is_whitespace() || "{(|-".contains(c));
         let named = after.starts_with(char::is_whitespace) && after.trim_start().starts_with(['"', '`']);
-        written.push_str(if within && own && named { "label $" } else { LABELS });
+        written.push_str(if within && own && named { "label ." } else { LABELS });
         rest = after;
     }
     written + rest
@@ -219,7 +220,10 @@ mod tests {
         assert_eq!(render(r#"{{.Label "team"}} {{ .Label "x.y/z" }}"#, &value).unwrap(), "a,b 1");
         assert_eq!(render(r#"{{upper (.Label "team")}}|{{.Label "none"}}|"#, &value).unwrap(), "A,B||");
         assert_eq!(render(r#".Label "x" {{if .Label "team"}}yes{{end}}"#, &value).unwrap(), r#".Label "x" yes"#);
+        let listed = json!({"Containers": [value.clone()]});
+        assert_eq!(render(r#"{{range .Containers}}{{.Label "team"}}{{end}}"#, &listed).unwrap(), "a,b");
         assert_eq!(render(r#"{{.Label "team"}}"#, &json!({"ID": "CONTAINER ID"})).unwrap(), "team");
+        assert_eq!(render("{{json .}}", &value).unwrap(), r#"{"ID":"ab"}"#);
         assert_eq!(render("{{.Nope}}", &value).unwrap_err().fix, "name one of these: ID");
     }
 
