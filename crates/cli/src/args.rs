@@ -31,8 +31,10 @@ pub(crate) const WRONG_USAGE: u8 = 125;
 impl Cli {
     /// Reads the process's arguments; what can't be read, and help, is printed, and its exit status given.
     pub(crate) fn read() -> Result<Self, u8> {
-        let matches = definition().try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
-        matches.map_err(|error| {
+        // The usages of all verbs are worked out only where one is shown.
+        let read = Self::try_parse()
+            .or_else(|_| definition().try_get_matches().and_then(|matches| Self::from_arg_matches(&matches)));
+        read.map_err(|error| {
             // Nobody may be listening.
             let _ = error.print();
             if error.use_stderr() { WRONG_USAGE } else { 0 }

@@ -7,8 +7,12 @@ const WASM: &str = "compile it for wasm32-wasip1 or wasm32-wasip2; `sprat progra
 const NAME: &str = "check name and tag; a name without a registry is one of docker.io";
 
 /// Words of a refusal, and what to do. The first that fits counts.
-const ADVICE: [(&str, &str); 50] = [
+const ADVICE: [(&str, &str); 51] = [
     ("UnknownIssuer", "name its authority's certificate: sprat daemon --registry-certificate FILE.pem"),
+    (
+        "CaUsedAsEndEntity",
+        "its certificate signs itself: give it one of an authority that --registry-certificate names",
+    ),
     ("invalid peer certificate", "the registry's certificate must be of its name and of today; is the clock right?"),
     ("InvalidContentType", "it speaks plain HTTP: sprat daemon --insecure-registry HOST:PORT allows that"),
     ("dns error", "check the registry's name, and the DNS of the daemon's machine"),
@@ -114,6 +118,7 @@ mod tests {
         for (message, words) in [
             (unreached("client error (Connect): tcp connect error: Connection refused"), "reachable?"),
             (unreached("client error (Connect): invalid peer certificate: UnknownIssuer"), "--registry-certificate"),
+            (unreached("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"), "signs itself"),
             (unreached("client error (Connect): invalid peer certificate: Expired"), "certificate must be"),
             (unreached("client error (Connect): dns error: failed to lookup address information"), "DNS"),
             (unreached("received corrupt message of type InvalidContentType"), "--insecure-registry"),
