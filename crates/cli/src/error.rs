@@ -69,7 +69,9 @@ impl From<std::io::Error> for CliError {
 
 impl From<serde_json::Error> for CliError {
     fn from(error: serde_json::Error) -> Self {
-        Self::new("the daemon's answer could not be read").why(error).fix("check `sprat version`: is the daemon older?")
+        Self::new("the daemon's answer could not be read")
+            .why(error)
+            .fix("is it Sprat that answers, and of this version? see `sprat version`")
     }
 }
 

@@ -1,5 +1,8 @@
 //! The binary `sprat`: the command line, and by hidden verbs the daemon, the worker and the compiler child.
 
+// They panic when the reader is gone; `output` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 mod output;
 
@@ -21,12 +24,10 @@ mod source;
 mod terminal;
 mod time;
 
-use clap::Parser as _;
-
 use crate::error::{CliError, Outcome};
 
 fn main() {
-    let status = roles::hidden().unwrap_or_else(|| run(args::Cli::parse())).unwrap_or_else(|error| {
+    let status = roles::hidden().unwrap_or_else(|| args::Cli::read().map_or_else(Ok, run)).unwrap_or_else(|error| {
         error.print();
         error.status
     });

@@ -77,7 +77,7 @@ impl Settings {
         fs_err::create_dir_all(&self.root)?;
         let log = self.root.join("daemon.log");
         let stderr = fs_err::OpenOptions::new().create(true).append(true).open(&log)?;
-        eprintln!("Starting the daemon (log: {}; end it with `sprat daemon stop`)", log.display());
+        errln!("Starting the daemon (log: {}; end it with `sprat daemon stop`)", log.display());
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg("--host")

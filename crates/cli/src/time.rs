@@ -1,6 +1,7 @@
 //! Points in time as docker's flags take them.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::error::CliError;
 use crate::quantity;
@@ -26,7 +27,29 @@ pub(crate) fn moment(text: &str) -> Result<String, CliError> {
     Ok(format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000)))
 }
 
+/// `2026-11-22 19:59:01 +0000 UTC` in the machine's time zone, from Unix seconds: docker's `CreatedAt`.
+pub(crate) fn stamp(seconds: i64) -> String {
+    stamp_in(seconds, TimeZone::try_system().unwrap_or(TimeZone::UTC))
+}
+
+fn stamp_in(seconds: i64, zone: TimeZone) -> String {
+    let at = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(zone);
+    at.strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+}
+
 /// `3 minutes ago`, from Unix seconds.
 pub(crate) fn ago(seconds: i64) -> String {
     format!("{} ago", quantity::span(Timestamp::now().as_second() - seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_docker_writes_them() {
+        assert_eq!(stamp_in(1_795_377_541, TimeZone::UTC), "2026-11-22 19:59:01 +0000 UTC");
+        let fixed = TimeZone::posix("CET-1").unwrap();
+        assert_eq!(stamp_in(1_795_377_541, fixed), "2026-11-22 20:59:01 +0100 CET");
+    }
 }

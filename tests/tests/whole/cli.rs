@@ -224,3 +224,83 @@ fn every_refusal_says_what_to_do() {
         assert!(output.stderr.starts_with("error: ") && output.stderr.contains("\n  fix: "), "{args:?}: {output:?}");
     }
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let sprat = Installation::start();
+    image(&sprat, "ok", OK);
+    let closed = || std::process::Stdio::from(std::io::pipe().expect("a pipe").1);
+    for args in [&["completion", "bash"][..], &["man"], &["version"], &["ps", "--help"], &["images"], &["save", "ok"]] {
+        let output = sprat.sprat_command(args).stdout(closed()).output().expect("sprat");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{args:?}: {output:?}");
+    }
+    let warned = sprat.sprat_command(&["run", "--rm", "--cpu-shares", "2", "ok"]).stderr(closed()).output();
+    let warned = warned.expect("sprat");
+    assert!(warned.status.success() && warned.stdout == b"ok\n", "{warned:?}");
+    for args in [&["run", "127.0.0.1:1/absent"][..], &["run", "--nonsense"]] {
+        let output = sprat.sprat_command(args).stderr(closed()).output().expect("sprat");
+        assert_eq!(output.status.code(), Some(125), "{args:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_a_folder_here_is_told_how_to_be_a_path() {
+    let sprat = Installation::start();
+    std::fs::create_dir(sprat.path("cg")).expect("ours");
+    std::fs::write(sprat.path("tool"), "x").expect("ours");
+    let here = |args: &[&str]| {
+        let output = sprat.sprat_command(args).current_dir(sprat.path("")).output().expect("sprat");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, shown) = here(&["run", "--pull", "never", "cg"]);
+    assert!(status == Some(125) && shown.contains("fix: there is a folder cg here: write ./cg\n"), "{shown}");
+    let (_, shown) = here(&["run", "--pull", "never", "tool"]);
+    assert!(shown.contains("fix: there is a file tool here"), "{shown}");
+    let (_, shown) = here(&["program", "inspect", "cg"]);
+    assert!(shown.contains("there is a folder cg here: `sprat build -t cg ./cg`"), "{shown}");
+    let (status, shown) = here(&["run", "--pull", "never", "absent"]);
+    assert!(status == Some(125) && shown.contains("No such image") && !shown.contains("./"), "{shown}");
+}
+
+#[test]
+fn what_run_cannot_do_itself_is_125_as_with_docker() {
+    let sprat = Installation::start();
+    let broken = text_file(&sprat, "broken", "(module");
+    let folder = sprat.path("source");
+    std::fs::create_dir(&folder).expect("ours");
+    std::fs::write(folder.join("sprat.toml"), "[build]\ncommand = \"exit 3\"\noutput = \"a.wasm\"\n").expect("ours");
+    for words in [&["--nonsense", "ok"][..], &["--cpus", "x", "ok"], &[]] {
+        let args: Vec<_> = ["run", "--pull", "never"].iter().chain(words).copied().collect();
+        let output = sprat.sprat(&args);
+        assert_eq!(output.status, 125, "{args:?}: {output:?}");
+    }
+    for path in [&broken, &folder] {
+        let output = sprat.sprat(&["run", path.to_str().expect("UTF-8")]);
+        assert!(output.status == 125 && output.stderr.contains("  fix: "), "{output:?}");
+    }
+}
+
+#[test]
+fn lists_and_logs_are_asked_as_in_docker() {
+    let sprat = Installation::start();
+    image(&sprat, "ok", OK);
+    sprat.sprat(&["run", "--name", "one", "-l", "team=sea,side", "ok"]).ok();
+    let labels = sprat.sprat(&["ps", "-a", "--format", "{{.Names}} {{.Label \"team\"}}"]);
+    assert_eq!(labels.ok(), "one sea,side");
+    for list in [&["ps", "-a"][..], &["system", "df", "-v"]] {
+        for format in ["json", "{{json .}}"] {
+            let args: Vec<_> = list.iter().chain(&["--format", format]).copied().collect();
+            let shown = sprat.sprat(&args);
+            assert!(shown.ok().contains("team=sea,side") && !shown.ok().contains("\".Label"), "{args:?}: {shown:?}");
+        }
+    }
+    assert_eq!(sprat.sprat(&["logs", "--tail", "-1", "one"]).ok(), "ok");
+    assert_eq!(sprat.sprat(&["logs", "--tail", "0", "one"]).ok(), "");
+    for list in [&["ps", "-a"][..], &["images"]] {
+        let args: Vec<_> = list.iter().chain(&["--format", "{{.CreatedAt}}"]).copied().collect();
+        if let Some(docker) = sprat.docker(&args) {
+            assert_eq!(sprat.sprat(&args).ok(), docker.ok(), "{list:?}");
+        }
+    }
+}

@@ -1,9 +1,38 @@
-//! What to do about refusals of the daemon that do not say it themselves: docker's own words, most of them.
+//! What to do about refusals and failures of the daemon that do not say it themselves: docker's own words, most of them.
 
 use hyper::StatusCode;
 
-/// Words of a refusal, and what to do.
-const ADVICE: [(&str, &str); 29] = [
+const LOG: &str = "look at the daemon's log, then try again";
+const WASM: &str = "compile it for wasm32-wasip1 or wasm32-wasip2; `sprat program inspect` shows what it is";
+const NAME: &str = "check name and tag; a name without a registry is one of docker.io";
+
+/// Words of a refusal, and what to do. The first that fits counts.
+const ADVICE: [(&str, &str); 51] = [
+    ("UnknownIssuer", "name its authority's certificate: sprat daemon --registry-certificate FILE.pem"),
+    (
+        "CaUsedAsEndEntity",
+        "its certificate signs itself: give it one of an authority that --registry-certificate names",
+    ),
+    ("invalid peer certificate", "the registry's certificate must be of its name and of today; is the clock right?"),
+    ("InvalidContentType", "it speaks plain HTTP: sprat daemon --insecure-registry HOST:PORT allows that"),
+    ("dns error", "check the registry's name, and the DNS of the daemon's machine"),
+    ("lookup address", "check the registry's name, and the DNS of the daemon's machine"),
+    ("does not match its digest", "try again; if it stays so, the registry's copy is damaged: push the image anew"),
+    ("refused access", "log in with `sprat login`; is the name right?"),
+    ("manifest unknown", NAME),
+    ("manifest for ", NAME),
+    ("cannot be reached or failed", "is the registry reachable? try again: what was fetched is kept"),
+    ("not for wasm", "name an image that is built for wasm: docker build --platform wasi/wasm makes them"),
+    ("no space left", "make room: `sprat system df` shows what takes it, `sprat system prune` frees it"),
+    ("is not UTF-8 text", "save the file as UTF-8"),
+    ("precompiled machine code", "name the .wasm that it was compiled from"),
+    ("is not sealed by this installation", "remove that file: it is compiled again"),
+    ("what nobody offers", "see `sprat program inspect`; compile it for wasm32-wasip1 or wasm32-wasip2"),
+    ("what Sprat does not offer", "see `sprat program inspect`; compile it without that"),
+    ("executable file not found", "see the image's entry point with `sprat inspect`; --entrypoint names another"),
+    ("not a wasm binary", WASM),
+    ("exec format error", WASM),
+    ("invalid wasm", WASM),
     ("invalid reference format", "write NAME[:TAG] in lower-case letters, digits, '.', '_', '-' and '/'"),
     ("mount path must be absolute", "write the path in the container as /PATH"),
     ("mount type unknown", "use type=bind, volume or tmpfs"),
@@ -37,12 +66,34 @@ const ADVICE: [(&str, &str); 29] = [
 
 /// What to do about a refusal.
 pub(super) fn on(status: StatusCode, message: &str) -> &'static str {
-    let known = ADVICE.iter().find(|(words, _)| message.contains(words)).map(|(_, advice)| *advice);
-    known.unwrap_or(if status.is_server_error() {
-        "look at the daemon's log, then try again"
+    known(message).unwrap_or(if status.is_server_error() {
+        LOG
     } else {
         "correct the command; its --help shows the flags"
     })
+}
+
+/// What to do about an error within a streamed answer, which has no status.
+pub(crate) fn on_stream(message: &str) -> &'static str {
+    known(message).unwrap_or(LOG)
+}
+
+/// What to do about a failed build.
+pub(crate) fn on_build(message: &str) -> &'static str {
+    if message.starts_with("The command '") && message.contains("returned a non-zero code") {
+        return "see what it wrote above; correct the program, or its RUN line";
+    }
+    known(message).unwrap_or(if message.starts_with("line ") {
+        "correct the line named, then build again"
+    } else if message.starts_with("invalid build context") {
+        "correct the context; what does not belong there is named in .dockerignore"
+    } else {
+        LOG
+    })
+}
+
+fn known(message: &str) -> Option<&'static str> {
+    ADVICE.iter().find(|(words, _)| message.contains(words)).map(|(_, advice)| *advice)
 }
 
 #[cfg(test)]
@@ -55,6 +106,36 @@ mod tests {
         assert!(ask("can't create 'AutoRemove' container with restart policy").contains("--rm or"));
         assert!(ask("invalid mount config for type \"volume\": mount path must be absolute").contains("/PATH"));
         assert!(ask("something new").contains("--help"));
+        assert!(ask("exec: \"/a\": exec format error: invalid wasm at byte 8: x").contains("wasm32-wasip1"));
+        assert!(ask("invalid build context: Dockerfile is not UTF-8 text").contains("UTF-8"));
         assert!(on(StatusCode::INTERNAL_SERVER_ERROR, "something new").contains("log"));
+    }
+
+    #[test]
+    fn failures_of_registries_are_told_apart() {
+        let unreached =
+            |reason: &str| format!("r.example cannot be reached or failed: error sending request: {reason}");
+        for (message, words) in [
+            (unreached("client error (Connect): tcp connect error: Connection refused"), "reachable?"),
+            (unreached("client error (Connect): invalid peer certificate: UnknownIssuer"), "--registry-certificate"),
+            (unreached("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"), "signs itself"),
+            (unreached("client error (Connect): invalid peer certificate: Expired"), "certificate must be"),
+            (unreached("client error (Connect): dns error: failed to lookup address information"), "DNS"),
+            (unreached("received corrupt message of type InvalidContentType"), "--insecure-registry"),
+            ("layer does not match its digest sha256:aa: got sha256:bb".to_owned(), "damaged"),
+            ("manifest for r.example/a:1 not found".to_owned(), "name and tag"),
+            ("r.example/a:1 is built for linux/amd64, not for wasm".to_owned(), "built for wasm"),
+            ("something new".to_owned(), "log"),
+        ] {
+            assert!(on_stream(&message).contains(words), "{message}: {}", on_stream(&message));
+        }
+    }
+
+    #[test]
+    fn failed_builds_say_what_to_correct() {
+        assert!(on_build("The command '/a.wasm' returned a non-zero code: 3").contains("RUN line"));
+        assert!(on_build("dockerfile parse error on line 2: unknown instruction: X").contains("line named"));
+        assert!(on_build("line 3: COPY failed: stat x: file does not exist").contains("line named"));
+        assert!(on_build("line 1: r.example cannot be reached or failed: x").contains("reachable?"));
     }
 }

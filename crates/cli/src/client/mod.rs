@@ -4,6 +4,7 @@ mod advice;
 mod attach;
 mod connect;
 mod host;
+mod version;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -14,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use advice::{on_build, on_stream};
 pub(crate) use attach::{Attached, Copied, Streams};
 pub(crate) use host::Host;
 
@@ -74,7 +76,7 @@ impl Client {
         let request = request.body(body).map_err(|e| CliError::new(format!("invalid request {path:?}")).why(e))?;
         let response = sender.send_request(request).await.map_err(|e| lost(&self.host, e))?;
         if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(refused(response).await);
+            return Err(self.refused(response).await);
         }
         Ok(response)
     }
@@ -106,7 +108,22 @@ impl Client {
     pub(crate) async fn read<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<T, CliError> {
         let bytes = response.into_body().collect().await.map_err(|e| lost(&self.host, e))?.to_bytes();
         let bytes = if bytes.is_empty() { Bytes::from_static(b"null") } else { bytes };
-        Ok(serde_json::from_slice(&bytes)?)
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(version::explain(&self.host, error.into()).await),
+        }
+    }
+
+    /// The daemon's error answer as an error of ours.
+    async fn refused(&self, response: Response<Incoming>) -> CliError {
+        let status = response.status();
+        let body = http_body_util::Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let error = refusal(status, &body);
+        // A 404 with other words is about a name, which an older daemon knows as well.
+        let unknown = status == StatusCode::NOT_FOUND && !error.missing;
+        let unknown = unknown || matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED);
+        if unknown { version::explain(&self.host, error).await } else { error }
     }
 
     /// Hands each JSON value of a streamed answer to `each`; its error ends the stream.
@@ -131,7 +148,7 @@ impl Client {
         Ok(())
     }
 
-    /// Copies a whole answer to `to`.
+    /// Copies a whole answer to `to`, or as much of it as anybody reads.
     pub(crate) async fn copy(
         &self,
         response: Response<Incoming>,
@@ -140,11 +157,16 @@ impl Client {
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|e| lost(&self.host, e))?.into_data() {
-                to.write_all(&data)?;
+                match to.write_all(&data) {
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                    written => written?,
+                }
             }
         }
-        to.flush()?;
-        Ok(())
+        match to.flush() {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -155,23 +177,17 @@ fn lost(host: &Host, error: hyper::Error) -> CliError {
         .status(125)
 }
 
-/// The daemon's error answer as an error of ours.
-async fn refused(response: Response<Incoming>) -> CliError {
-    let status = response.status();
-    let body = http_body_util::Limited::new(response.into_body(), ERROR_BODY_LIMIT).collect().await;
-    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+fn refusal(status: StatusCode, body: &[u8]) -> CliError {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut message = text("message");
-    if message.is_empty() {
-        message = format!("the daemon answered {status}");
-    }
-    if status == StatusCode::NOT_FOUND && message == "page not found" {
+    let message = text("message");
+    if status == StatusCode::NOT_FOUND && (message.is_empty() || message == "page not found") {
         return CliError::new("the daemon does not know this request")
-            .why("it is older than this command line, or no Sprat")
-            .fix("compare versions with `sprat version`; `sprat daemon stop` ends an older one")
+            .why("it is no Sprat, or something stands before it")
+            .fix("check --host and SPRAT_HOST; `sprat version` shows who answers")
             .status(125);
     }
+    let message = if message.is_empty() { format!("the daemon answered {status}") } else { message };
     let hint = text("hint");
     let fix = if hint.is_empty() { advice::on(status, &message).to_owned() } else { hint };
     let mut error = CliError::new(message).fix(fix);

@@ -137,7 +137,7 @@ pub(crate) async fn import(client: &Client, args: ImportArgs) -> Outcome {
     client
         .lines(response, |message| {
             if let Some(error) = message.get("error").and_then(Value::as_str) {
-                return Err(CliError::new(error));
+                return Err(CliError::new(error).fix(client::on_stream(error)));
             }
             if let Some(id) = message.get("status").and_then(Value::as_str) {
                 outln!("{id}");

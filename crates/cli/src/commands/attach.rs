@@ -105,7 +105,7 @@ impl Session {
                 typed = &mut input, if typing => match typed {
                     Typed::Detached => {
                         drop(raw);
-                        eprintln!("read escape sequence");
+                        errln!("read escape sequence");
                         return Ok(0);
                     }
                     // Nothing is left that would come from it.

@@ -47,6 +47,10 @@ pub(crate) struct DaemonArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DaemonCommand {
     /// Stop all containers and the daemon
+    #[command(after_help = "\
+Examples:
+  sprat daemon stop
+  sprat daemon stop --keep-containers   for another version of the daemon")]
     Stop {
         /// Let containers go on; a new daemon finds them
         #[arg(long)]
@@ -66,7 +70,7 @@ pub(crate) async fn run(settings: &Settings, args: DaemonArgs) -> Outcome {
             Ok(0)
         }
         Err(e) if e.what.starts_with("cannot connect") => {
-            eprintln!("No daemon runs at {}", settings.host);
+            errln!("No daemon runs at {}", settings.host);
             Ok(0)
         }
         // It ends while it answers.

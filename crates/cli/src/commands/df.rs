@@ -28,8 +28,8 @@ pub(crate) async fn run(client: &Client, args: DfArgs) -> Outcome {
         (false, format) => rows::print(&summary(&answer), &COLUMNS, format)?,
         (true, None) => verbose(&answer)?,
         // As docker has it: one object with all lists.
-        (true, Some("json")) => outln!("{}", Value::Object(details(&answer))),
-        (true, Some(template)) => {
+        (true, Some(format)) => {
+            let template = if format == "json" { "{{json .}}" } else { format };
             outln!("{}", crate::render::template::render(template, &Value::Object(details(&answer)))?);
         }
     }

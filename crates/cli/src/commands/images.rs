@@ -8,7 +8,7 @@ use crate::error::Outcome;
 use crate::quantity::size;
 use crate::query::Query;
 use crate::render::rows::{self, Row, row, short};
-use crate::time::ago;
+use crate::time::{ago, stamp};
 
 /// `sprat images`
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ pub(super) fn rows_of(i: &Value, full: bool) -> Vec<Row> {
                 ("Digest", digest_of(repository).into()),
                 ("ID", if full { id.into() } else { short(id.trim_start_matches("sha256:"), false).into() }),
                 ("CreatedSince", ago(created).into()),
-                ("CreatedAt", jiff::Timestamp::from_second(created).unwrap_or_default().to_string().into()),
+                ("CreatedAt", stamp(created).into()),
                 ("Size", size(bytes).into()),
             ])
         })

@@ -1,7 +1,7 @@
 //! `sprat login` and `sprat logout`.
 
 use clap::Args;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ pub(crate) async fn login(client: &Client, args: LoginArgs) -> Outcome {
     };
     let password = match args.password {
         Some(password) => {
-            eprintln!("warning: other users can see --password in the process list; use --password-stdin");
+            errln!("warning: other users can see --password in the process list; use --password-stdin");
             password
         }
         None if args.password_stdin => from_stdin()?,
@@ -80,8 +80,7 @@ fn ask(prompt: &str) -> Result<String, CliError> {
             .why("standard input is no terminal")
             .fix("use --username and --password-stdin"));
     }
-    eprint!("{prompt}");
-    std::io::stderr().flush()?;
+    err!("{prompt}");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end().to_owned())
@@ -99,6 +98,6 @@ fn secret(prompt: &str) -> Result<String, CliError> {
     tcsetattr(stdin, OptionalActions::Now, &hidden).map_err(std::io::Error::from)?;
     let answer = ask(prompt);
     tcsetattr(stdin, OptionalActions::Now, &before).map_err(std::io::Error::from)?;
-    eprintln!();
+    errln!("");
     answer
 }

@@ -28,7 +28,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Only the last so many lines
-    #[arg(short = 'n', long, default_value = "all", value_name = "NUMBER")]
+    #[arg(short = 'n', long, default_value = "all", value_name = "NUMBER", allow_negative_numbers = true)]
     pub tail: String,
     /// Name or id
     pub container: String,
@@ -39,11 +39,7 @@ const HEAD: usize = 8;
 
 /// `sprat logs`
 pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
-    if args.tail != "all" && args.tail.parse::<i64>().is_err() {
-        return Err(CliError::new(format!("invalid --tail {:?}", args.tail))
-            .why("it is no number of lines")
-            .fix("write a number, or all"));
-    }
+    let tail = lines_of(&args.tail)?;
     let id = segment(&args.container);
     let details: Value = client.get(&format!("/containers/{id}/json")).await?;
     let raw = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or_default();
@@ -56,7 +52,7 @@ pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
         .flag("timestamps", args.timestamps)
         .option("since", since.as_deref())
         .option("until", until.as_deref())
-        .add("tail", &args.tail)
+        .add("tail", tail)
         .path();
     let mut body = client.send(Method::GET, &path, &[], client::empty()).await?.into_body();
     let mut split = Split::new(raw);
@@ -70,6 +66,18 @@ pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// What `--tail` asks for; a negative number means all lines, as with docker.
+fn lines_of(tail: &str) -> Result<&str, CliError> {
+    match tail.parse::<i64>() {
+        Ok(0..) => Ok(tail),
+        Ok(_) => Ok("all"),
+        Err(_) if tail == "all" => Ok(tail),
+        Err(_) => Err(CliError::new(format!("invalid --tail {tail:?}"))
+            .why("it is no number of lines")
+            .fix("write a number, or all")),
+    }
 }
 
 /// Takes the stream apart, whatever the borders of its pieces.

@@ -33,39 +33,77 @@ pub(crate) enum Command {
     ContainerVerb(verbs::ContainerVerb),
     /// List containers
     #[command(visible_alias = "list")]
+    #[command(after_help = "\
+Examples:
+  sprat ps -a
+  sprat ps -f status=exited --format \"table {{.Names}}\\t{{.Status}}\"")]
     Ps(ps::PsArgs),
     /// Show details of containers, images or volumes
+    #[command(after_help = "\
+Examples:
+  sprat inspect web
+  sprat inspect -f '{{.State.ExitCode}}' job")]
     Inspect(inspect::InspectArgs),
     /// Show what happens, as it happens
+    #[command(after_help = "Example: sprat events --since 10m --filter event=die")]
     Events(events::EventsArgs),
     #[command(flatten)]
     ImageVerb(verbs::ImageVerb),
     /// List images
+    #[command(after_help = "\
+Examples:
+  sprat images
+  sprat images --format \"{{.Repository}}:{{.Tag}} {{.Size}}\"")]
     Images(images::ImagesArgs),
     /// Remove images
+    #[command(after_help = "Example: sprat rmi app:1")]
     Rmi(image::RmiArgs),
     /// Log in to a registry
+    #[command(after_help = "\
+Examples:
+  sprat login registry.example.com
+  sprat login -u ann --password-stdin registry.example.com < password")]
     Login(login::LoginArgs),
     /// Log out from a registry
+    #[command(after_help = "Example: sprat logout registry.example.com")]
     Logout(login::LogoutArgs),
     /// Show the versions of client and daemon
+    #[command(after_help = "Example: sprat version -f '{{.Server.Version}}'")]
     Version(system::FormatArgs),
     /// Show facts about the installation
+    #[command(after_help = "Example: sprat info -f json")]
     Info(system::FormatArgs),
     /// Manage containers
     #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  sprat container ls -a
+  sprat container prune")]
     Container(verbs::ContainerCommand),
     /// Manage images
     #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  sprat image ls
+  sprat image prune -a")]
     Image(verbs::ImageCommand),
     /// Manage volumes
     #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  sprat volume create notes
+  sprat run -v notes:/notes editor")]
     Volume(volume::VolumeCommand),
     /// Look into wasm programs
     #[command(subcommand)]
+    #[command(after_help = "Example: sprat program inspect tool.wasm")]
     Program(program::ProgramCommand),
     /// Facts, disk use, events and clean-up
     #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  sprat system df -v
+  sprat system prune")]
     System(system::SystemCommand),
     /// Run the daemon, or stop it
     Daemon(daemon::DaemonArgs),

@@ -14,11 +14,16 @@ use crate::quantity::size;
 use crate::query::segment;
 use crate::render::progress::Activity;
 use crate::render::template;
+use crate::source::meant_as_path;
 
 /// `sprat program …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProgramCommand {
     /// Show kind, WASI version, imports, exports, tools and sizes of a program
+    #[command(after_help = "\
+Examples:
+  sprat program inspect tool.wasm
+  sprat program inspect -f json app:1")]
     Inspect {
         /// json or a Go template
         #[arg(short, long)]
@@ -44,7 +49,14 @@ async fn inspect(client: &Client, format: Option<String>, program: &str) -> Outc
             .why("there is no .wasm or .wat file of this name")
             .fix("name an image, or a .wasm or .wat file"));
     }
-    let description: Value = client.get(&format!("/sprat/programs/{}", segment(program))).await?;
+    let found = client.get(&format!("/sprat/programs/{}", segment(program))).await;
+    let description: Value = found.map_err(|error: CliError| match meant_as_path(program) {
+        Some(_) if error.missing && Path::new(program).is_dir() => error.fix(format!(
+            "there is a folder {program} here: `sprat build -t {program} ./{program}` makes an image of it"
+        )),
+        Some(fix) if error.missing => error.fix(fix),
+        _ => error,
+    })?;
     show(&description, format.as_deref(), program)
 }
 

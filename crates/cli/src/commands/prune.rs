@@ -1,6 +1,6 @@
 //! `prune`: containers, images, volumes, all.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use clap::Args;
 use serde_json::Value;
@@ -69,8 +69,7 @@ fn confirmed(force: bool, what: &str) -> Result<bool, CliError> {
             .why("standard input is no terminal to ask on")
             .fix("add --force"));
     }
-    eprint!("WARNING! This will remove {what}.\nAre you sure you want to continue? [y/N] ");
-    std::io::stderr().flush()?;
+    err!("WARNING! This will remove {what}.\nAre you sure you want to continue? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -8,7 +8,8 @@ use crate::error::Outcome;
 use crate::quantity::size;
 use crate::query::Query;
 use crate::render::rows::{self, Row, cut, row, short};
-use crate::time::ago;
+use crate::render::template::LABELS;
+use crate::time::{ago, stamp};
 
 /// Letters of a shown command.
 const COMMAND: usize = 20;
@@ -97,13 +98,14 @@ pub(super) fn row_of(c: &Value, full: bool) -> Row {
         ("ID", short(text("Id"), full).into()),
         ("Image", text("Image").into()),
         ("Command", format!("\"{command}\"").into()),
-        ("CreatedAt", jiff::Timestamp::from_second(created).unwrap_or_default().to_string().into()),
+        ("CreatedAt", stamp(created).into()),
         ("RunningFor", ago(created).into()),
         ("State", text("State").into()),
         ("Status", text("Status").into()),
         ("Ports", ports(c).into()),
         ("Names", names.join(",").into()),
         ("Labels", labels.join(",").into()),
+        (LABELS, c.get("Labels").cloned().unwrap_or_default()),
         ("Mounts", mounts.join(",").into()),
         ("Networks", networks.join(",").into()),
         ("LocalVolumes", volumes.to_string().into()),

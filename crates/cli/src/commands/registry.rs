@@ -121,16 +121,7 @@ async fn transfer(client: &Client, query: Query, image: &str, quiet: bool) -> Re
     transferred.await.map_err(|error| advise(error, &registry))
 }
 
-/// Errors of a transfer come without what to do.
+/// Who may pull or push is a matter of the registry, which only we name.
 fn advise(error: CliError, registry: &str) -> CliError {
-    let fix = if error.what.contains("refused access") {
-        format!("log in: sprat login {registry}")
-    } else if !error.fix.is_empty() {
-        return error;
-    } else if error.what.contains("not found") || error.what.contains("manifest unknown") {
-        "check name and tag; a name without a registry is one of docker.io".to_owned()
-    } else {
-        format!("is {registry} reachable? try again: what was fetched is kept")
-    };
-    error.fix(fix)
+    if error.what.contains("refused access") { error.fix(format!("log in: sprat login {registry}")) } else { error }
 }

@@ -22,12 +22,16 @@ pub(crate) struct FormatArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SystemCommand {
     /// Show what takes room on the disk
+    #[command(after_help = "Example: sprat system df -v")]
     Df(DfArgs),
     /// Show facts about the installation
+    #[command(after_help = "Example: sprat system info")]
     Info(FormatArgs),
     /// Show what happens, as it happens
+    #[command(after_help = "Example: sprat system events --filter type=container")]
     Events(EventsArgs),
     /// Remove stopped containers, dangling images and, with --volumes, unused anonymous volumes
+    #[command(after_help = "Example: sprat system prune -a --volumes")]
     Prune(SystemPruneArgs),
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn info(client: &Client, args: FormatArgs) -> Outcome {
     let info: Value = client.get("/info").await?;
     show(&info, args.format.as_deref(), || page(&info))?;
     for warning in info.get("Warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        eprintln!("warning: {warning}");
+        errln!("warning: {warning}");
     }
     Ok(0)
 }

@@ -23,31 +23,62 @@ pub(crate) enum ContainerVerb {
     /// Create and run a container from an image, a .wasm or .wat file, or a source folder
     Run(Box<RunArgs>),
     /// Create a container without starting it
+    #[command(after_help = "Example: sprat create --name web -v pages:/pages server")]
     Create(Box<CreateArgs>),
     /// Start stopped containers
+    #[command(after_help = "\
+Examples:
+  sprat start web
+  sprat start -ai editor        with our standard input and output")]
     Start(StartArgs),
     /// Stop running containers
+    #[command(after_help = "\
+Examples:
+  sprat stop web
+  sprat stop -t 0 web worker    at once")]
     Stop(StopArgs),
     /// Restart containers
+    #[command(after_help = "Example: sprat restart web")]
     Restart(StopArgs),
     /// Kill running containers
+    #[command(after_help = "\
+Examples:
+  sprat kill web
+  sprat kill -s INT web")]
     Kill(KillArgs),
     /// Wait until containers stop, then print their exit status
+    #[command(after_help = "Example: sprat wait job")]
     Wait(NamesArgs),
     /// Remove containers
     #[command(alias = "remove")]
+    #[command(after_help = "\
+Examples:
+  sprat rm job
+  sprat rm -fv $(sprat ps -aq)   all of them, with their anonymous volumes")]
     Rm(RmArgs),
     /// Rename a container
+    #[command(after_help = "Example: sprat rename web old-web")]
     Rename(RenameArgs),
     /// Hold containers
+    #[command(after_help = "Example: sprat pause web")]
     Pause(NamesArgs),
     /// Let held containers go on
+    #[command(after_help = "Example: sprat unpause web")]
     Unpause(NamesArgs),
     /// Attach to a running container
+    #[command(after_help = "\
+Examples:
+  sprat attach editor
+  sprat attach --no-stdin web")]
     Attach(AttachArgs),
     /// Fetch the logs of a container
+    #[command(after_help = "\
+Examples:
+  sprat logs -f web
+  sprat logs -n 20 -t --since 10m web")]
     Logs(LogsArgs),
     /// Make an image of a container
+    #[command(after_help = "Example: sprat commit -c 'ENV MODE=fast' web web:fast")]
     Commit(CommitArgs),
 }
 
@@ -80,10 +111,13 @@ pub(crate) enum ContainerCommand {
     Verb(ContainerVerb),
     /// List containers
     #[command(visible_alias = "list", alias = "ps")]
+    #[command(after_help = "Example: sprat container ls -a")]
     Ls(PsArgs),
     /// Show details
+    #[command(after_help = "Example: sprat container inspect -s web")]
     Inspect(InspectArgs),
     /// Remove all containers that don't run
+    #[command(after_help = "Example: sprat container prune --filter until=24h")]
     Prune(PruneArgs),
 }
 
@@ -105,18 +139,30 @@ pub(crate) enum ImageVerb {
     /// Build an image from a folder, a .wasm or a .wat file, or standard input
     Build(Box<BuildArgs>),
     /// Give an image another name
+    #[command(after_help = "Example: sprat tag app registry.example.com/team/app:1")]
     Tag(TagArgs),
     /// Write images to a tar archive
+    #[command(after_help = "\
+Examples:
+  sprat save -o app.tar app:1
+  sprat save app:1 | zstd > app.tar.zst")]
     Save(SaveArgs),
     /// Read images from a tar archive
+    #[command(after_help = "\
+Examples:
+  sprat load -i app.tar
+  sprat load < app.tar")]
     Load(LoadArgs),
     /// Make an image from a tar of its files
+    #[command(after_help = "Example: sprat import -c 'ENTRYPOINT [\"/app.wasm\"]' files.tar app:1")]
     Import(ImportArgs),
     /// Pull an image from a registry
     Pull(PullArgs),
     /// Push an image to a registry
+    #[command(after_help = "Example: sprat push registry.example.com/team/app:1")]
     Push(PushArgs),
     /// Show how an image came to be
+    #[command(after_help = "Example: sprat history --no-trunc app")]
     History(HistoryArgs),
 }
 
@@ -143,13 +189,17 @@ pub(crate) enum ImageCommand {
     Verb(ImageVerb),
     /// List images
     #[command(visible_alias = "list")]
+    #[command(after_help = "Example: sprat image ls --filter dangling=true")]
     Ls(ImagesArgs),
     /// Show details
+    #[command(after_help = "Example: sprat image inspect app:1")]
     Inspect(InspectArgs),
     /// Remove images
     #[command(alias = "remove")]
+    #[command(after_help = "Example: sprat image rm app:1")]
     Rm(RmiArgs),
     /// Remove unused images
+    #[command(after_help = "Example: sprat image prune -a")]
     Prune(ImagePruneArgs),
 }
 

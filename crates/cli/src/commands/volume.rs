@@ -11,21 +11,27 @@ use crate::pairs::pairs;
 use crate::quantity::size;
 use crate::query::{Query, segment};
 use crate::render::rows::{self, Row, row};
+use crate::render::template::LABELS;
 
 /// `sprat volume …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum VolumeCommand {
     /// Make a volume
+    #[command(after_help = "Example: sprat volume create --label team=sea notes")]
     Create(CreateArgs),
     /// List volumes
     #[command(visible_alias = "list")]
+    #[command(after_help = "Example: sprat volume ls --filter dangling=true")]
     Ls(ListArgs),
     /// Show details
+    #[command(after_help = "Example: sprat volume inspect notes")]
     Inspect(InspectArgs),
     /// Remove volumes
     #[command(alias = "remove")]
+    #[command(after_help = "Example: sprat volume rm notes")]
     Rm(RemoveArgs),
     /// Remove unused volumes
+    #[command(after_help = "Example: sprat volume prune -a")]
     Prune(VolumePruneArgs),
 }
 
@@ -120,6 +126,7 @@ pub(super) fn row_of(v: &Value) -> Row {
         ("Scope", text("Scope").into()),
         ("Mountpoint", text("Mountpoint").into()),
         ("Labels", labels.join(",").into()),
+        (LABELS, v.get("Labels").cloned().unwrap_or_default()),
         ("Links", usage("RefCount").map_or("N/A".into(), |links| links.to_string()).into()),
         ("Size", usage("Size").map_or("N/A".into(), size).into()),
     ])

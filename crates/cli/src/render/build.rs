@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::progress::Activity;
+use crate::client::on_build;
 use crate::error::CliError;
 
 /// Takes the messages of a build stream (Docker Engine API, `BuildInfo`).
@@ -31,8 +32,8 @@ impl<'a> BuildLog<'a> {
         let (stream, status) = (text("/stream"), text("/status"));
         if !text("/error").is_empty() {
             self.activity.stop();
-            eprint!("{}", self.kept);
-            return Err(CliError::new(text("/error")).fix("correct the line named, then build again"));
+            err!("{}", self.kept);
+            return Err(CliError::new(text("/error")).fix(on_build(text("/error"))));
         }
         if self.verbose {
             out!("{stream}");

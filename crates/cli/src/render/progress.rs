@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
+use crate::client::on_stream;
 use crate::error::CliError;
 
 /// Redraws a second; the first one comes after this time, so that short work shows nothing.
@@ -73,7 +74,7 @@ impl Transfers {
     pub(crate) fn message(&mut self, message: &Value) -> Result<(), CliError> {
         let text = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default();
         if !text("/error").is_empty() {
-            return Err(CliError::new(text("/error")));
+            return Err(CliError::new(text("/error")).fix(on_stream(text("/error"))));
         }
         if self.quiet {
             return Ok(());
@@ -89,7 +90,7 @@ impl Transfers {
         let number = |path: &str| message.pointer(path).and_then(Value::as_u64);
         if !self.terminal {
             if number("/progressDetail/current").is_none() {
-                eprintln!("{id}: {status}");
+                errln!("{id}: {status}");
             }
             return Ok(());
         }
@@ -112,7 +113,7 @@ impl Transfers {
             // Drawing is for show: a closed stderr changes nothing.
             let _ = self.bars.println(text);
         } else {
-            eprintln!("{text}");
+            errln!("{text}");
         }
     }
 }

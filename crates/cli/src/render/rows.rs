@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::template::Template;
+use super::template::{LABELS, Template};
 use crate::error::CliError;
 
 /// Digits of a short id.
@@ -56,7 +56,7 @@ pub(crate) fn cut(text: &str, letters: usize) -> String {
 fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<String, CliError> {
     match format {
         None | Some("table" | "") => Ok(table(rows, columns)),
-        Some("json") => Ok(rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect()),
+        Some("json") => Ok(rows.iter().map(json_line).collect()),
         Some(text) => match text.strip_prefix("table ") {
             Some(template) => templated_table(rows, columns, template),
             None => {
@@ -66,6 +66,12 @@ fn render(rows: &[Row], columns: Columns<'_>, format: Option<&str>) -> Result<St
             }
         },
     }
+}
+
+fn json_line(row: &Row) -> String {
+    let mut row = row.clone();
+    row.remove(LABELS);
+    format!("{}\n", Value::Object(row))
 }
 
 fn table(rows: &[Row], columns: Columns<'_>) -> String {
@@ -127,7 +133,10 @@ mod tests {
 
     #[test]
     fn tables_have_dockers_look() {
-        let rows = [row([("ID", json!("a")), ("N", json!(10))]), row([("ID", json!("longer")), ("N", json!(2))])];
+        let rows = [
+            row([("ID", json!("a")), ("N", json!(10)), (LABELS, json!({"k": "v"}))]),
+            row([("ID", json!("longer")), ("N", json!(2))]),
+        ];
         let columns = [("ID", "CONTAINER ID"), ("N", "NUMBER")];
         assert_eq!(
             render(&rows, &columns, None).unwrap(),
@@ -138,6 +147,10 @@ mod tests {
             "NUMBER   CONTAINER ID\n10       a\n2        longer\n"
         );
         assert_eq!(render(&[], &columns, Some("table {{.ID}}\\t{{.Other}}")).unwrap(), "CONTAINER ID   OTHER\n");
-        assert_eq!(render(&rows, &columns, Some("json")).unwrap().lines().count(), 2);
+        assert_eq!(
+            render(&rows, &columns, Some("json")).unwrap(),
+            "{\"ID\":\"a\",\"N\":10}\n{\"ID\":\"longer\",\"N\":2}\n"
+        );
+        assert_eq!(render(&rows[..1], &columns, Some(r#"table {{.Label "k"}}"#)).unwrap(), "k\nv\n");
     }
 }

@@ -15,6 +15,9 @@ const WRONG_TEMPLATE: u8 = 64;
 const LONGEST: usize = 16 * 1024;
 const DEEPEST: usize = 64;
 
+/// Field of a row that holds its labels one by one, for docker's method `.Label "name"`; lists don't show it.
+pub(crate) const LABELS: &str = ".Label";
+
 /// Fields that an error names.
 const FIELDS_NAMED: usize = 40;
 
@@ -45,7 +48,8 @@ impl<'a> Template<'a> {
         parsed.add_func("lower", |args| map("lower", args, |s| s.to_lowercase()));
         parsed.add_func("title", |args| map("title", args, capitalised));
         parsed.add_func("join", join);
-        let unescaped = text.replace("\\t", "\t").replace("\\n", "\n");
+        parsed.add_func("label", label);
+        let unescaped = label_calls(&text.replace("\\t", "\t").replace("\\n", "\n"));
         parsed.parse(unescaped).map_err(|error| match error {
             ParseError::WithContext(_, why) => wrong(&why.replace("  ", " ")),
             other => wrong(&other.to_string()),
@@ -105,7 +109,7 @@ fn depth(text: &str) -> usize {
 /// What there is instead of a missing field.
 fn fields(value: &Go) -> String {
     let (Go::Object(map) | Go::Map(map)) = value else { return String::new() };
-    let mut names: Vec<_> = map.keys().map(String::as_str).collect();
+    let mut names: Vec<_> = map.keys().map(String::as_str).filter(|name| *name != LABELS).collect();
     names.sort_unstable();
     let more = names.len().saturating_sub(FIELDS_NAMED);
     names.truncate(FIELDS_NAMED);
@@ -134,7 +138,8 @@ fn back(value: &Go) -> Value {
         Go::Array(items) => items.iter().map(back).collect(),
         Go::Object(fields) | Go::Map(fields) => {
             // A serde_json map keeps its keys sorted, so the output is stable.
-            Value::Object(fields.iter().map(|(k, v)| (k.clone(), back(v))).collect())
+            let shown = fields.iter().filter(|(name, _)| *name != LABELS);
+            Value::Object(shown.map(|(k, v)| (k.clone(), back(v))).collect())
         }
         _ => Value::Null,
     }
@@ -167,6 +172,33 @@ fn join(args: &[Go]) -> Result<Go, FuncError> {
     }
 }
 
+/// Rewrites docker's `.Label "name"` to a function's call: the parser has no methods.
+fn label_calls(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(LABELS) {
+        written.push_str(before);
+        let within = written.rfind("{{") > written.rfind("}}");
+        let own = before.ends_with(|c: char| c.is_whitespace() || "{(|-".contains(c));
+        let named = after.starts_with(char::is_whitespace) && after.trim_start().starts_with(['"', '`']);
+        written.push_str(if within && own && named { "label ." } else { LABELS });
+        rest = after;
+    }
+    written + rest
+}
+
+/// A label of a row; the headings have none, and are named after it.
+fn label(args: &[Go]) -> Result<Go, FuncError> {
+    let [Go::Object(row) | Go::Map(row), Go::String(name)] = args else {
+        return Err(FuncError::ExactlyXArgs(".Label".into(), 1));
+    };
+    Ok(Go::String(match row.get(LABELS) {
+        Some(Go::Object(labels) | Go::Map(labels)) => labels.get(name).map(ToString::to_string).unwrap_or_default(),
+        Some(_) => String::new(),
+        None => name.clone(),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +212,19 @@ mod tests {
         assert_eq!(render("{{.State.Code}}", &value).unwrap(), "3");
         assert_eq!(render("{{range .Names}}{{.}};{{end}}", &value).unwrap(), "x;y;");
         assert_eq!(render("{{join .Names \",\"}}", &value).unwrap(), "x,y");
+    }
+
+    #[test]
+    fn a_label_is_asked_for_as_in_docker() {
+        let value = json!({"ID": "ab", LABELS: {"team": "a,b", "x.y/z": "1"}});
+        assert_eq!(render(r#"{{.Label "team"}} {{ .Label "x.y/z" }}"#, &value).unwrap(), "a,b 1");
+        assert_eq!(render(r#"{{upper (.Label "team")}}|{{.Label "none"}}|"#, &value).unwrap(), "A,B||");
+        assert_eq!(render(r#".Label "x" {{if .Label "team"}}yes{{end}}"#, &value).unwrap(), r#".Label "x" yes"#);
+        let listed = json!({"Containers": [value.clone()]});
+        assert_eq!(render(r#"{{range .Containers}}{{.Label "team"}}{{end}}"#, &listed).unwrap(), "a,b");
+        assert_eq!(render(r#"{{.Label "team"}}"#, &json!({"ID": "CONTAINER ID"})).unwrap(), "team");
+        assert_eq!(render("{{json .}}", &value).unwrap(), r#"{"ID":"ab"}"#);
+        assert_eq!(render("{{.Nope}}", &value).unwrap_err().fix, "name one of these: ID");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(super) fn build(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, 
     let notes = notes.and_then(|thread| thread.join().ok()).unwrap_or_default();
     if !status.success() {
         activity.stop();
-        eprint!("{notes}");
+        err!("{notes}");
         return Err(CliError::new(format!("cargo could not build {}", folder.display()))
             .why(status)
             .fix("see its output above"));

@@ -34,7 +34,7 @@ pub(super) fn run(folder: &Path, manifest: &Manifest, activity: &Activity) -> Re
         })?;
     if !output.status.success() {
         activity.stop();
-        eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        err!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         return Err(CliError::new(format!("the build command {shown:?} failed"))
             .why(output.status)
             .fix(advice(&String::from_utf8_lossy(&output.stderr))));

@@ -48,6 +48,20 @@ impl Source {
     }
 }
 
+/// Whether there is something of this name here that was not meant as a path, because `hello` alone is an image's name;
+/// and what to do about it.
+pub(crate) fn meant_as_path(text: &str) -> Option<String> {
+    let path = Path::new(text);
+    if text.contains('/') || !path.exists() {
+        return None;
+    }
+    Some(if path.is_dir() {
+        format!("there is a folder {text} here: write ./{text}")
+    } else {
+        format!("there is a file {text} here, but a program's name ends in .wasm or .wat: rename it, and name it so")
+    })
+}
+
 /// Letters of a path that its image is named after; a repository has at most 255.
 const LONGEST_NAME: usize = 128;
 

@@ -103,6 +103,9 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
 /// `-e NAME` passes the caller's variable on, as docker does; files come before flags.
 fn environment(args: &ContainerArgs) -> Result<Vec<String>, CliError> {
     let mut lines = lines("--env-file", &args.env_file)?;
+    for line in &lines {
+        named(line)?;
+    }
     lines.extend(args.env.iter().cloned());
     let passed = |line: String| {
         if line.contains('=') {
@@ -111,6 +114,18 @@ fn environment(args: &ContainerArgs) -> Result<Vec<String>, CliError> {
         std::env::var(&line).ok().map(|value| format!("{line}={value}"))
     };
     Ok(lines.into_iter().filter_map(passed).collect())
+}
+
+/// Refuses lines of an environment file that docker refuses.
+fn named(line: &str) -> Result<(), CliError> {
+    let wrong = |what: String| {
+        CliError::new(what).why("a line of --env-file is NAME=value, or NAME").fix("correct that line").status(125)
+    };
+    let name = line.split_once('=').map_or(line, |(name, _)| name);
+    if name.contains([' ', '\t']) {
+        return Err(wrong(format!("variable '{name}' contains whitespaces")));
+    }
+    if name.is_empty() { Err(wrong(format!("no variable name on line '{line}'"))) } else { Ok(()) }
 }
 
 /// Makes a relative source of `-v` absolute, as docker does for `./` and `../`.
@@ -226,6 +241,14 @@ mod tests {
         assert_eq!(bindings["53/udp"], json!([{"HostIp": "127.0.0.1", "HostPort": "53"}]));
         assert_eq!(bindings["9/tcp"], json!([{"HostIp": "::1", "HostPort": "90"}]));
         assert!(ports(&["a:b".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn lines_of_environment_files_have_names_without_spaces() {
+        assert_eq!(named("A B=2").unwrap_err().what, "variable 'A B' contains whitespaces");
+        assert_eq!(named("A =2").unwrap_err().what, "variable 'A ' contains whitespaces");
+        assert_eq!(named("=2").unwrap_err().what, "no variable name on line '=2'");
+        assert!(named("A=b c").is_ok() && named("A").is_ok());
     }
 
     #[test]

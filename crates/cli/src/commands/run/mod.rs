@@ -16,9 +16,9 @@ use super::{build, registry};
 use crate::client::{Attached, Client};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
-use crate::source::Source;
+use crate::source::{Source, meant_as_path};
 
-/// Exit status of docker's CLI when the daemon refuses.
+/// Exit status of docker's CLI when there is no container to take one from.
 const DAEMON: u8 = 125;
 
 /// The streams of a container in front without standard input.
@@ -54,8 +54,13 @@ pub(crate) struct CreateArgs {
     pub container: ContainerArgs,
 }
 
-/// `sprat run`
+/// `sprat run`: statuses below 125 are the program's.
 pub(crate) async fn run(client: &Client, args: RunArgs) -> Outcome {
+    let ours = |error: CliError| if error.status == 1 { error.status(DAEMON) } else { error };
+    run_program(client, args).await.map_err(ours)
+}
+
+async fn run_program(client: &Client, args: RunArgs) -> Outcome {
     let container = &args.container;
     let attached = if args.detach { detached(container)? } else { streams(container) };
     if !args.detach {
@@ -158,15 +163,15 @@ async fn make(client: &Client, args: &ContainerArgs, attached: Attached) -> Resu
         .path();
     let created = match post(client, &path, &body).await {
         Err(error) if error.what.starts_with("No such image") && args.pull == "missing" => {
-            eprintln!("Unable to find image '{image}' locally");
-            fetch().await.map_err(|e| e.status(DAEMON))?;
+            errln!("Unable to find image '{image}' locally");
+            fetch().await.map_err(|e| no_such_image(e, &image))?;
             post(client, &path, &body).await
         }
         other => other,
     };
-    let created = created.map_err(not_started)?;
+    let created = created.map_err(|e| if e.missing { no_such_image(e, &image) } else { not_started(e) })?;
     for warning in created.get("Warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        eprintln!("warning: {warning}");
+        errln!("warning: {warning}");
     }
     let id = created.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(file) = &args.cidfile {
@@ -187,6 +192,12 @@ async fn post(client: &Client, path: &str, body: &Value) -> Result<Value, CliErr
         created = creating => created,
         never = super::program::show_compilations(client) => match never {},
     }
+}
+
+/// An image that is nowhere may have been meant as a path.
+fn no_such_image(error: CliError, image: &str) -> CliError {
+    let fix = meant_as_path(image).unwrap_or_else(|| error.fix.clone());
+    error.fix(fix).status(DAEMON)
 }
 
 fn looks_like_a_path(text: &str) -> bool {
