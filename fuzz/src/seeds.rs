@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn every_target_passes_its_own_seeds() {
-        let checks: [(&str, fn(&[u8])); 7] = [
+        type Check = fn(&[u8]);
+        let checks: [(&str, Check); 7] = [
             ("api", crate::api::check),
             ("dockerfile", crate::dockerfile::check),
             ("dockerignore", crate::dockerignore::check),
