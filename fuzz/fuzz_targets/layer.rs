@@ -1,9 +1,5 @@
-//! Layer tars from a registry.
+//! Layers from a registry, compressed or not.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = sprat_image::layer::check(bytes);
-});
+sprat_fuzz::target!(sprat_fuzz::layer::check);

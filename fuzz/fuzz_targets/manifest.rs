@@ -1,9 +1,5 @@
 //! Manifests and indexes from a registry.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = sprat_image::check_manifest(bytes);
-});
+sprat_fuzz::target!(sprat_fuzz::manifest::check);

@@ -1,10 +1,5 @@
-//! The wasm front door: any bytes are described or refused.
+//! The wasm front door: binaries and text.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = sprat_program::describe(bytes);
-    let _ = sprat_program::to_binary(bytes);
-});
+sprat_fuzz::target!(sprat_fuzz::wasm::check);

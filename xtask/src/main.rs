@@ -1,6 +1,7 @@
-//! The project's chores: `cargo xtask test | bench | tidy | setup`.
+//! The project's chores: `cargo xtask test | bench | tidy | setup | fuzz`.
 
 mod bench;
+mod fuzz;
 mod setup;
 mod test;
 mod tidy;
@@ -17,7 +18,9 @@ usage: cargo xtask COMMAND
                  what can't be installed is named, and the tests that need it are skipped; with --all it is an error
   tidy           check the house rules: edges between rooms, sizes of files, words
   test [FILTER]  setup, tidy, formatting, lints, then all tests (or those whose name has FILTER)
-  bench [NAME]   measure, and print the tables of docs/benchmarks.md";
+  bench [NAME]   measure, and print the tables of docs/benchmarks.md
+  fuzz [TARGET] [SECONDS]
+                 run the fuzz targets, from their seeds and what was found before; needs cargo-fuzz and a C++ compiler";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["test", filter @ ..] => test::run(filter),
         ["bench", names @ ..] => bench::run(names),
+        ["fuzz", words @ ..] => fuzz::run(words),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

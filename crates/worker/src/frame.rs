@@ -113,6 +113,8 @@ pub(crate) fn next_chunk(read: &mut BytesMut) -> Result<Option<(ChunkKind, Bytes
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,50 @@ mod tests {
             assert_eq!(next_chunk(&mut read).unwrap().unwrap(), (kind, Bytes::new()));
         }
         assert_eq!(next_chunk(&mut read), Ok(None));
+    }
+
+    /// All that a reader takes out of what came, up to the first error.
+    fn drain<T: PartialEq>(
+        read: &mut BytesMut,
+        next: fn(&mut BytesMut) -> Result<Option<T>, Oversized>,
+    ) -> (Vec<T>, Option<Oversized>) {
+        let mut seen = Vec::new();
+        loop {
+            match next(read) {
+                Ok(Some(frame)) => seen.push(frame),
+                Ok(None) => return (seen, None),
+                Err(error) => return (seen, Some(error)),
+            }
+        }
+    }
+
+    /// What comes of the bytes in parts of `cut` is what comes of them at once.
+    fn same_however_cut<T: PartialEq + std::fmt::Debug>(
+        bytes: &[u8],
+        cut: usize,
+        next: fn(&mut BytesMut) -> Result<Option<T>, Oversized>,
+    ) {
+        let whole = drain(&mut BytesMut::from(bytes), next);
+        let mut read = BytesMut::new();
+        let mut seen = (Vec::new(), None);
+        for part in bytes.chunks(cut) {
+            read.extend_from_slice(part);
+            let (frames, error) = drain(&mut read, next);
+            seen.0.extend(frames);
+            seen.1 = error;
+        }
+        assert_eq!(seen, whole);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_the_same_frames_however_they_arrive(
+            // Mostly small lengths, so that frames end within the bytes.
+            bytes in prop::collection::vec(prop_oneof![8 => Just(0_u8), 4 => 0..6_u8, 1 => any::<u8>()], 0..200),
+            cut in 1_usize..20,
+        ) {
+            same_however_cut(&bytes, cut, next_message);
+            same_however_cut(&bytes, cut, next_chunk);
+        }
     }
 }

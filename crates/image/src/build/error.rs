@@ -2,7 +2,7 @@
 
 use crate::dockerfile::{DockerfileError, ExpandError, Problem};
 use crate::layer::LayerError;
-use crate::{StoreError, TreeError};
+use crate::{MAX_CONFIG_BYTES, StoreError, TreeError};
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,11 @@ pub(super) enum StepError {
     /// What the instruction says is wrong, as its variables show.
     #[error(transparent)]
     Problem(#[from] Problem),
+    /// The variables of all instructions so far have become too much.
+    #[error(
+        "the instructions before this one have grown beyond {MAX_CONFIG_BYTES} bytes, more than an image's configuration may have: use shorter variables"
+    )]
+    Grown,
     /// A source is not there.
     #[error("{word} failed: {place}stat {path}: file does not exist")]
     Missing {

@@ -13,9 +13,9 @@ use super::plan::Plan;
 use super::scope::{Arguments, is_predefined};
 use super::select::Files;
 use super::{BuildEvent, BuildSink};
-use crate::dockerfile::{ArgName, Copy, Instruction, apply, environment_value, expand};
+use crate::dockerfile::{ArgName, Copy, Growth, Instruction, apply, environment_value, expand};
 use crate::layer::{Attributes, LayerWriter};
-use crate::{Digest, HistoryEntry, Image, ImageConfig, Lease, Store, Tree};
+use crate::{Digest, HistoryEntry, Image, ImageConfig, Lease, MAX_CONFIG_BYTES, Store, Tree};
 
 /// What all steps of one build share.
 pub(super) struct Session {
@@ -43,6 +43,8 @@ pub(super) struct Stage {
     pub(super) config: ImageConfig,
     pub(super) layers: Vec<Digest>,
     pub(super) history: Vec<HistoryEntry>,
+    /// Bytes of what this build added to the history.
+    history_bytes: u64,
     author: String,
     /// What the cache knows of all that came before.
     pub(super) state: Digest,
@@ -62,6 +64,7 @@ impl Stage {
             config: ImageConfig::default(),
             layers: Vec::new(),
             history: Vec::new(),
+            history_bytes: 0,
             author: String::new(),
             state: cache::key(&[b"scratch"]),
             cmd_set: false,
@@ -76,6 +79,7 @@ impl Stage {
             config: image.config.clone(),
             layers: image.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
             history: image.history.clone(),
+            history_bytes: 0,
             author: image.author.clone(),
             state: cache::key(&[b"image", image.id.as_bytes()]),
             _leases: vec![lease],
@@ -120,6 +124,10 @@ impl Stage {
         instruction: &Instruction,
         from: Option<Files>,
     ) -> Result<(), StepError> {
+        // History and configuration go into one file of that size, and hold all that instructions have grown to.
+        if self.history_bytes > MAX_CONFIG_BYTES {
+            return Err(StepError::Grown);
+        }
         let escape = session.context.dockerfile.escape;
         let instruction = instruction.expanded(escape, &|name| self.variable(session, name))?;
         match &instruction {
@@ -141,9 +149,11 @@ impl Stage {
 
     fn declare(&mut self, session: &Session, names: &[ArgName], escape: char) -> Result<(), StepError> {
         let mut shown = Vec::new();
+        let growth = Growth::default();
         for arg in names {
             let lookup = |name: &str| self.variable(session, name);
-            let default = arg.default.as_ref().map(|text| expand(text, escape, &lookup)).transpose()?;
+            let grown = |text: &String| growth.count(expand(text, escape, &lookup)?);
+            let default = arg.default.as_ref().map(grown).transpose()?;
             let value = session.arguments.declared(&arg.name, default);
             // A proxy may have a password in it, and where one builds from is no part of the image.
             let default = value.clone().filter(|_| !is_predefined(&arg.name));
@@ -234,6 +244,7 @@ impl Stage {
     pub(super) fn finish(&mut self, session: &Session, key: &Digest, text: &str, record: Record) {
         let layer_id = record.layer.as_ref().map_or(&[][..], |layer| layer.as_bytes());
         self.state = cache::key(&[key.as_bytes(), layer_id]);
+        self.history_bytes += text.len() as u64;
         self.history.push(HistoryEntry {
             created: Some(session.epoch.unwrap_or(record.created)),
             created_by: text.to_owned(),

@@ -3,7 +3,9 @@
 use super::expand::expand_text;
 use super::parse::{Context, instruction};
 use super::words::split_word;
-use super::{Command, Copy, ExpandError, Heredoc, Instruction, Pair, Problem, Source, expand, expand_words, ports};
+use super::{
+    Command, Copy, ExpandError, Growth, Heredoc, Instruction, Pair, Problem, Source, expand, expand_words, ports,
+};
 use crate::ImageConfig;
 
 /// Why a change can't be applied.
@@ -85,7 +87,8 @@ impl Instruction {
     /// The instruction with its variables replaced. Commands, ONBUILD and ARG stay as they are: commands get their
     /// variables when they run, triggers when they fire, and ARG needs the build's arguments.
     pub(crate) fn expanded(&self, escape: char, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problem> {
-        let word = |text: &str| expand(text, escape, lookup);
+        let growth = Growth::default();
+        let word = |text: &str| growth.count(expand(text, escape, lookup)?);
         let pairs = |list: &[Pair]| -> Result<Vec<Pair>, ExpandError> {
             list.iter().map(|pair| Ok(Pair { name: word(&pair.name)?, value: word(&pair.value)? })).collect()
         };
@@ -93,8 +96,9 @@ impl Instruction {
             Self::Env(list) => Self::Env(pairs(list)?),
             Self::Label(list) => Self::Label(pairs(list)?),
             Self::Expose(list) => {
-                let words: Result<Vec<_>, _> = list.iter().map(|port| expand_words(port, escape, lookup)).collect();
-                Self::Expose(words?.concat())
+                let words =
+                    |port: &String| expand_words(port, escape, lookup)?.into_iter().map(|w| growth.count(w)).collect();
+                Self::Expose(list.iter().map(words).collect::<Result<Vec<Vec<_>>, ExpandError>>()?.concat())
             }
             Self::Volume(paths) => Self::Volume(paths.iter().map(|path| word(path)).collect::<Result<_, _>>()?),
             Self::Copy(copy) => Self::Copy(copy.expanded(escape, lookup)?),
@@ -108,11 +112,12 @@ impl Instruction {
 
 impl Copy {
     fn expanded(&self, escape: char, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ExpandError> {
-        let word = |text: &String| expand(text, escape, lookup);
+        let growth = Growth::default();
+        let word = |text: &String| growth.count(expand(text, escape, lookup)?);
         let source = |source: &Source| match source {
             Source::Path(path) => word(path).map(Source::Path),
             Source::Inline(heredoc) if heredoc.expand => {
-                let content = expand_text(&heredoc.content, escape, lookup)?;
+                let content = growth.count(expand_text(&heredoc.content, escape, lookup)?)?;
                 Ok(Source::Inline(Heredoc { content, ..heredoc.clone() }))
             }
             inline => Ok(inline.clone()),

@@ -1,11 +1,12 @@
 //! Variables: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:+other}`, `${NAME:?error}`, quotes and escapes.
 
+use std::cell::Cell;
 use std::iter::Peekable;
 use std::str::Chars;
 
 /// Deepest nesting of `${…}` within `${…}`.
 pub const MAX_NESTING: usize = 32;
-/// Most bytes that one word may grow to.
+/// Most bytes that one word may grow to, and all words of one instruction together.
 pub const MAX_EXPANDED_BYTES: usize = 1 << 20;
 
 /// Why a word's variables can't be replaced.
@@ -40,8 +41,21 @@ pub enum ExpandError {
     #[error("${{…}} is nested deeper than {MAX_NESTING}")]
     TooDeep,
     /// Too long.
-    #[error("a word grows beyond {MAX_EXPANDED_BYTES} bytes")]
+    #[error("a word or an instruction grows beyond {MAX_EXPANDED_BYTES} bytes")]
     TooLong,
+}
+
+/// What the words of one instruction have grown to. A short line can name a long variable thousands of times, so that
+/// the limit of one word is none of their sum.
+#[derive(Debug, Default)]
+pub(crate) struct Growth(Cell<usize>);
+
+impl Growth {
+    /// Counts a word and gives it back.
+    pub(crate) fn count(&self, word: String) -> Result<String, ExpandError> {
+        self.0.set(self.0.get() + word.len());
+        if self.0.get() > MAX_EXPANDED_BYTES { Err(ExpandError::TooLong) } else { Ok(word) }
+    }
 }
 
 /// Replaces variables, and takes quotes and escapes away. Unknown variables are empty.

@@ -30,6 +30,7 @@ pub use parse::{MAX_STAGES, MAX_STEPS};
 
 pub(crate) use change::{apply, argv, environment_value, is_signal};
 pub(crate) use copy::refuse_remote;
+pub(crate) use expand::Growth;
 pub(crate) use parse::parse_trigger;
 
 /// Largest Dockerfile, in bytes.

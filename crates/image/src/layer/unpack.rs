@@ -23,17 +23,14 @@ const COPY_BYTES: usize = 64 * 1024;
 pub fn unpack(from: &mut dyn Read, data: &mut (impl Write + Seek)) -> Result<Vec<u8>, LayerError> {
     let mut tar = TarReader::new(from);
     let mut layer = Unpacking::new();
-    let (mut entries, mut names) = (0_usize, 0_u64);
+    let mut entries = 0_usize;
     while let Some(entry) = tar.next_entry()? {
         entries += 1;
         if entries > MAX_ENTRIES {
             return Err(LayerError::Limit { what: "entries in a layer", limit: MAX_ENTRIES as u64 });
         }
         // Each part of a path may become a folder with a name of its own.
-        names += (entry.path.len() + entry.link.len()) as u64;
-        if names > MAX_NAMES_LEN {
-            return Err(LayerError::Limit { what: "bytes in the names of a layer", limit: MAX_NAMES_LEN });
-        }
+        layer.count_names(entry.path.len() + entry.link.len())?;
         layer.add(&entry, &mut tar, data)?;
     }
     data.flush().map_err(LayerError::Write)?;
@@ -86,6 +83,8 @@ impl Seek for Nothing {
 struct Unpacking {
     nodes: Vec<Unpacked>,
     data_len: u64,
+    /// Bytes of all names and targets so far.
+    names_len: u64,
 }
 
 struct Unpacked {
@@ -110,7 +109,7 @@ const ROOT: usize = 0;
 impl Unpacking {
     fn new() -> Self {
         let root = Unpacked { attributes: Attributes::FOLDER, content: Content::folder(true) };
-        Self { nodes: vec![root], data_len: 0 }
+        Self { nodes: vec![root], data_len: 0, names_len: 0 }
     }
 
     fn add(&mut self, entry: &TarEntry, from: &mut dyn Read, to: &mut (impl Write + Seek)) -> Result<(), LayerError> {
@@ -150,6 +149,14 @@ impl Unpacking {
         }
     }
 
+    fn count_names(&mut self, bytes: usize) -> Result<(), LayerError> {
+        self.names_len += bytes as u64;
+        match self.names_len > MAX_NAMES_LEN {
+            true => Err(LayerError::Limit { what: "bytes in the names of a layer", limit: MAX_NAMES_LEN }),
+            false => Ok(()),
+        }
+    }
+
     fn add_root(&mut self, entry: &TarEntry) -> Result<(), LayerError> {
         if entry.kind != EntryType::Directory {
             return Err(LayerError::entry(&entry.path, "the root must be a folder"));
@@ -160,6 +167,10 @@ impl Unpacking {
 
     /// A whiteout or the mark of an opaque folder (OCI image specification, "Whiteouts").
     fn add_mark(&mut self, entry: &TarEntry, folders: &[&[u8]], name: &[u8]) -> Result<(), LayerError> {
+        // What means nothing makes no folders either, which an export would not have.
+        if name.starts_with(AUFS_PREFIX) && name != OPAQUE_MARK {
+            return Ok(());
+        }
         let folder = self.folder(entry, folders)?;
         let Some(Unpacked { content: Content::Folder { hidden: whiteouts, opaque, .. }, .. }) =
             self.nodes.get_mut(folder)
@@ -168,7 +179,7 @@ impl Unpacking {
         };
         if name == OPAQUE_MARK {
             *opaque = true;
-        } else if !name.starts_with(AUFS_PREFIX) {
+        } else {
             let hidden = name.strip_prefix(WHITEOUT_PREFIX).unwrap_or_default();
             if !is_name(hidden) {
                 return Err(LayerError::entry(&entry.path, "the whiteout names no file"));
@@ -241,8 +252,11 @@ impl Unpacking {
         for part in components(&entry.link)? {
             target = self.child(target, part).ok_or_else(missing)?;
         }
-        if self.is_folder(target) {
-            return Err(missing());
+        match self.nodes.get(target).map(|node| &node.content) {
+            None | Some(Content::Folder { .. }) => return Err(missing()),
+            // In the index each name of a symbolic link has the whole target, which this entry does not have.
+            Some(Content::Link { target }) => self.count_names(target.len())?,
+            Some(Content::File { .. }) => {}
         }
         self.insert(parent, name, target);
         Ok(())

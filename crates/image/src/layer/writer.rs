@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use tar::{EntryType, Header};
 
 use super::upper::open_below;
-use super::{Attributes, LayerError, OPAQUE_MARK, WHITEOUT_PREFIX, components};
+use super::{Attributes, LayerError, MAX_PATH_LEN, OPAQUE_MARK, WHITEOUT_PREFIX, components};
 use crate::{NodeId, Tree};
 
 /// Collects entries and writes them as a deterministic tar: sorted by name, the same bytes for the same entries.
@@ -218,7 +218,8 @@ impl RawEntry<'_> {
         if path.is_empty() {
             path.push(b'.');
         }
-        if self.kind == EntryType::Directory {
+        // The type alone says that it is a folder; a name of the greatest length has no room for the mark.
+        if self.kind == EntryType::Directory && path.len() < MAX_PATH_LEN {
             path.push(b'/');
         }
         let mut header = Header::new_gnu();
@@ -301,6 +302,7 @@ impl Read for NodeReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::{MAX_NAME_LEN, check};
 
     #[test]
     fn a_folder_that_became_a_link_is_not_followed() {
@@ -317,5 +319,16 @@ mod tests {
         std::fs::remove_dir_all(upper.join("d")).unwrap();
         std::os::unix::fs::symlink(&outside, upper.join("d")).unwrap();
         assert!(matches!(layer.write(&mut Vec::new()), Err(LayerError::Read(_))));
+    }
+
+    #[test]
+    fn a_folder_with_the_longest_path_reads_back() {
+        let path = [vec![vec![b'd'; MAX_NAME_LEN]; 15], vec![vec![b'd'; 127], vec![b'd'; 128]]].concat().join(&b'/');
+        assert_eq!(path.len(), MAX_PATH_LEN);
+        let mut layer = LayerWriter::new();
+        layer.folder(&path, Attributes::FOLDER).expect("at the limit");
+        let mut tar = Vec::new();
+        layer.write(&mut tar).expect("memory");
+        assert_eq!(check(&tar).expect("reads back"), 18);
     }
 }

@@ -184,7 +184,7 @@ fn hostile_archives_for_add_are_refused() {
 fn variables_that_double_themselves_hit_the_limit() {
     let doubling = "ENV A=$A$A$A$A\n".repeat(20);
     let error = error(&format!("FROM scratch\nENV A=0123456789\n{doubling}"));
-    assert!(error.ends_with("a word grows beyond 1048576 bytes"), "{error}");
+    assert!(error.ends_with("a word or an instruction grows beyond 1048576 bytes"), "{error}");
 }
 
 #[test]
@@ -194,4 +194,19 @@ fn nothing_is_left_behind() {
     house.build("FROM scratch\nCOPY x /\nRUN [\"x\"]\n", &[("x", "1")]).id();
     house.build("FROM scratch\nCOPY no /\n", &[]).error();
     assert_eq!(left(), 0);
+}
+
+#[test]
+fn variables_that_double_each_other_are_refused_before_they_fill_the_memory() {
+    let house = House::new();
+    let long = format!("FROM scratch\nENV A={}\nENV B={}\n", "x".repeat(100_000), "$A".repeat(10));
+    for many in [format!("ENV {}", "c=$B ".repeat(50_000)), format!("LABEL {}", "c=$B ".repeat(50_000))] {
+        let error = house.build(&format!("{long}{many}\n"), &[]).error();
+        assert!(error.contains("line 4") && error.contains("grows beyond 1048576 bytes"), "{error}");
+    }
+    let arguments = format!("{long}ARG {}\n", "c=$B ".repeat(50_000));
+    assert!(house.build(&arguments, &[]).error().contains("grows beyond"));
+    // Each line alone is within the limit, and replaces what the one before it said: only the history grows.
+    let error = house.build(&format!("{long}{}", "LABEL c=$B\n".repeat(100)), &[]).error();
+    assert!(error.contains("have grown beyond 4194304 bytes"), "{error}");
 }

@@ -143,6 +143,27 @@ fn claims_of_size_cost_nothing() {
 }
 
 #[test]
+fn marks_that_mean_nothing_make_no_folder() {
+    let (lines, _) = listing(&tar_of(&[(FILE, "d/.wh..wh.plnk", "", b""), (FILE, ".wh..wh.aufs", "", b"")]));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[test]
+fn many_names_of_one_long_link_count_with_its_target() {
+    let names = MAX_NAMES_LEN as usize / MAX_PATH_LEN;
+    let mut tar = Builder::new(Vec::new());
+    let mut link = header(LINK, "l", "", 0);
+    tar.append_link(&mut link, "l", "t".repeat(MAX_PATH_LEN)).expect("memory");
+    let mut tar = tar.into_inner().expect("memory");
+    tar.truncate(tar.len() - 1024);
+    for number in 0..names {
+        tar.extend_from_slice(header(HARD, &number.to_string(), "l", 0).as_bytes());
+    }
+    tar.extend_from_slice(&[0; 1024]);
+    assert!(refusal(&tar).contains("bytes in the names of a layer"));
+}
+
+#[test]
 fn pax_names_sparse_files_and_bad_records_are_seen() {
     let pax = |record: &str| tar_of(&[(EntryType::XHeader, "p", "", record.as_bytes()), (FILE, "f", "", b"")]);
     assert!(listing(&pax("15 path=päx/f\n")).0[1].contains("päx"));
