@@ -66,11 +66,17 @@ impl Core {
 
     /// Tells an event of a container, with docker's attributes.
     pub(crate) fn tell(&self, record: &Record, action: &str, more: &[(&str, String)]) {
+        let mut attributes = self.event_attributes(record);
+        attributes.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        self.bus.tell(EventKind::Container, action, record.id.to_string(), attributes);
+    }
+
+    /// The attributes that all events of a container have.
+    pub(crate) fn event_attributes(&self, record: &Record) -> BTreeMap<String, String> {
         let mut attributes = self.labels(record);
         attributes.insert("image".to_owned(), record.spec.image.clone());
         attributes.insert("name".to_owned(), record.name().to_string());
-        attributes.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        self.bus.tell(EventKind::Container, action, record.id.to_string(), attributes);
+        attributes
     }
 
     /// Labels in effect.

@@ -14,7 +14,9 @@ use crate::placement::{Place, WorkerKind};
 use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
-use crate::{EngineError, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle};
+use crate::{
+    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle,
+};
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
 const PLACE_TRIES: u32 = 3;
@@ -131,6 +133,7 @@ impl Core {
 
     /// The worker runs it.
     pub(crate) fn started(self: &Arc<Self>, record: &Arc<Record>) {
+        let attributes = self.event_attributes(record);
         let parked = {
             let mut life = record.life();
             let Ok((state, actions)) = life.row.state.step(Input::Started) else { return };
@@ -140,10 +143,11 @@ impl Core {
             life.row.state = state;
             life.row.started = Some(Timestamp::now());
             life.row.error.clear();
+            // Told under the lock: its end may be on the way, and is told after it.
+            self.bus.tell(EventKind::Container, "start", record.id.to_string(), attributes);
             life.parked.take()
         };
         self.persist(record);
-        self.tell(record, "start", &[]);
         if let Some(end) = parked {
             self.ended(record, end.info);
         }

@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
@@ -19,6 +20,8 @@ const KEPT_CAPACITY: usize = 16 << 10;
 /// The sending side of one connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
+    /// Grows from each outbox of this process to the next.
+    serial: u64,
     stream: UnixStream,
     waiting: Mutex<Waiting>,
     /// Told when something has to be sent on, or when the outbox was finished or broke.
@@ -36,7 +39,14 @@ struct Waiting {
 
 impl Outbox {
     pub(crate) fn new(stream: UnixStream) -> Self {
-        Self { stream, waiting: Mutex::default(), wake: Notify::new() }
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let serial = MADE.fetch_add(1, Ordering::Relaxed);
+        Self { serial, stream, waiting: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// Larger than that of every outbox made before.
+    pub(crate) const fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// The socket, for reading.

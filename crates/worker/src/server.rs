@@ -12,7 +12,7 @@ mod shutdown;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -65,6 +65,8 @@ pub(crate) struct Server<H: Host> {
     journal: Mutex<Journal>,
     /// Gets the events: the newest connection that asked for them.
     owner: Mutex<Option<Arc<Outbox>>>,
+    /// Serial of the newest outbox that became the owner's.
+    newest_owner: AtomicU64,
     open_logs: Arc<OpenLogs>,
     activity: idle::Activity,
     /// No guest is started any more.
@@ -86,6 +88,7 @@ impl<H: Host> Server<H> {
             table: Table::new(entries),
             journal: Mutex::new(journal),
             owner: Mutex::new(None),
+            newest_owner: AtomicU64::new(0),
             open_logs: Arc::new(OpenLogs::new(OPEN_LOGS)),
             activity: idle::Activity::new(options.idle_exit_s),
             ending: AtomicBool::new(false),

@@ -96,16 +96,21 @@ fn an_older_daemon_is_told_from_a_missing_name() {
     let sprat = Installation::without_daemon(&[]);
     let listener = UnixListener::bind(sprat.path("s.sock")).expect("the folder is ours");
     let serving = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client");
-        let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).count();
-        assert!(head > 0);
-        let body = r#"{"message":"page not found"}"#;
-        write!(stream, "HTTP/1.1 404 Not Found\r\nApi-Version: 1.24\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        // What was asked for, and then which version this is.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let head =
+                BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            assert!(head > 0);
+            let body = r#"{"message":"page not found"}"#;
+            let head = format!("HTTP/1.1 404 Not Found\r\nApi-Version: 1.24\r\nContent-Length: {}\r\n", body.len());
+            write!(stream, "{head}Connection: close\r\n\r\n{body}").expect("the client reads");
+        }
     });
     let output = sprat.sprat(&["system", "df"]);
     assert_eq!(output.status, 125, "{output:?}");
-    assert!(output.stderr.contains("it is older than this command line"), "{output:?}");
-    serving.join().expect("it does not panic").expect("the client reads");
+    assert!(output.stderr.contains("is older: it speaks API 1.24"), "{output:?}");
+    serving.join().expect("it does not panic");
 }
 
 #[test]

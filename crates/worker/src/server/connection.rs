@@ -40,12 +40,11 @@ enum Then {
 
 impl<H: Host> Server<H> {
     /// Serves one connection until it ends.
-    pub(super) async fn serve_connection(self: Arc<Self>, stream: UnixStream) {
-        if !is_trusted(&stream) {
+    pub(super) async fn serve_connection(self: Arc<Self>, outbox: Arc<Outbox>) {
+        if !is_trusted(outbox.stream()) {
             return;
         }
         self.activity.enter();
-        let outbox = Arc::new(Outbox::new(stream));
         let mut read = BytesMut::new();
         let then = {
             let mut sending = pin!(outbox.run(|| ()));
@@ -171,7 +170,7 @@ impl<H: Host> Server<H> {
             return Err(Refusal::new(code::PROTOCOL, format!("this worker speaks protocol 1 to {PROTOCOL}, not 0")));
         }
         if hello.owner {
-            self.own(outbox);
+            self.own(outbox)?;
         }
         Ok(Welcome {
             protocol: PROTOCOL,
@@ -184,14 +183,19 @@ impl<H: Host> Server<H> {
     }
 
     /// The newest owner is the only one. What an earlier one sent last, maybe killed meanwhile, must not start a guest
-    /// that the new one has not seen: its connection is cut under the lock that starts take.
-    fn own(&self, outbox: &Arc<Outbox>) {
+    /// that the new one has not seen: its connection is cut under the lock that starts take. Of clients that came while
+    /// this worker did not run, the last counts, whichever is read first.
+    fn own(&self, outbox: &Arc<Outbox>) -> Result<(), Refusal> {
         let mut owner = self.owner.lock();
+        if outbox.serial() < self.newest_owner.fetch_max(outbox.serial(), Ordering::Relaxed) {
+            return Err(Refusal::new(code::SUPERSEDED, "another owner took this worker over"));
+        }
         if let Some(earlier) = owner.replace(Arc::clone(outbox))
             && !Arc::ptr_eq(&earlier, outbox)
         {
             earlier.cut();
         }
+        Ok(())
     }
 
     fn disown(&self, outbox: &Arc<Outbox>) {

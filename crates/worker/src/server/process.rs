@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ServeError, Server, open_journal};
 use crate::host::{Host, SandboxHost};
+use crate::outbox::Outbox;
 use crate::{WorkerOptions, confine};
 
 /// What a worker writes to its standard output when it can be connected to; then it closes it.
@@ -96,7 +97,8 @@ impl<H: Host> Server<H> {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(Arc::clone(&self).serve_connection(stream));
+                    // Made here, so that outboxes are numbered as clients came.
+                    tokio::spawn(Arc::clone(&self).serve_connection(Arc::new(Outbox::new(stream))));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
