@@ -231,7 +231,19 @@ async fn a_worker_that_does_not_answer_holds_up_nobody_and_loses_nothing() {
         let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     };
-    let world = world.reopen_after(|| signal(rustix::process::Signal::STOP)).await;
+    let hold = || {
+        signal(rustix::process::Signal::STOP);
+        // The signal is sent, but a thread may run on for a moment, and answer.
+        let held = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        };
+        let tasks = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        while !tasks().all(|task| held(task.unwrap())) {
+            std::thread::yield_now();
+        }
+    };
+    let world = world.reopen_after(hold).await;
     assert_eq!((world.status("held"), world.status("free")), (Status::Running, Status::Running));
     world.engine.kill("free", "KILL").await.unwrap();
     let error = world.engine.stop("held", StopOptions::default()).await.unwrap_err();

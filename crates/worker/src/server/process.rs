@@ -80,7 +80,10 @@ fn run<H: Host>(runtime: &Runtime, listener: StdListener, server: &Arc<Server<H>
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener).map_err(ServeError::io("listen on the socket"))?;
         let mut terminate = signals().map_err(ServeError::io("handle signals"))?;
-        announce_ready();
+        if announce_ready().is_err() {
+            // Whoever started it is gone, and the next owner may have looked for workers before this one listened.
+            return Ok(());
+        }
         tokio::select! {
             () = Arc::clone(server).accept(&listener) => {}
             () = server.ended.notified() => {}
@@ -157,11 +160,14 @@ fn signals() -> io::Result<Signal> {
 }
 
 /// Tells whoever started this worker, through the standard output, which then goes nowhere.
-fn announce_ready() {
+///
+/// # Errors
+/// Nobody is there to read it.
+fn announce_ready() -> io::Result<()> {
     let mut stdout = io::stdout();
-    // Whoever started it may be gone.
-    let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
+    writeln!(stdout, "{READY}").and_then(|()| stdout.flush())?;
     if let Ok(null) = fs_err::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(null.file());
     }
+    Ok(())
 }
