@@ -19,7 +19,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("engine", &["image", "program", "sandbox", "worker"]),
     ("daemon", &["docker-api", "engine"]),
     // `context` packs what `build` sends; the others are the roles that the binary's `main` starts.
-    ("cli", &["context", "daemon", "program", "worker"]),
+    ("cli", &["context", "daemon", "docker-api", "program", "worker"]),
 ];
 
 /// What a room must not depend on, whatever else changes.

@@ -10,7 +10,6 @@ mod args;
 mod client;
 mod commands;
 mod credentials;
-mod detach;
 mod error;
 mod man;
 mod name;

@@ -268,13 +268,10 @@ fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
     }
 }
 
-/// The code of a worker's refusal whose guest has ended.
-const ENDED: &str = "ended";
-
 /// Why a worker did not do what was asked: the container may have ended just now.
 fn unanswered(record: &Record, error: ClientError) -> EngineError {
     match error {
-        ClientError::Refused { code, .. } if code == ENDED => record.refused(Refusal::NotRunning),
+        ClientError::Ended(_) => record.refused(Refusal::NotRunning),
         other => EngineError::Worker(other.to_string()),
     }
 }
@@ -282,7 +279,7 @@ fn unanswered(record: &Record, error: ClientError) -> EngineError {
 /// A guest or worker that is gone already has ended: its exit is on the way.
 fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
     match result {
-        Ok(()) | Err(ClientError::Gone(_) | ClientError::Unsupported(_) | ClientError::Refused { .. }) => Ok(()),
+        Ok(()) | Err(ClientError::Gone(_) | ClientError::Ended(_) | ClientError::Refused { .. }) => Ok(()),
         Err(error) => Err(EngineError::Worker(error.to_string())),
     }
 }

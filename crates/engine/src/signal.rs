@@ -10,6 +10,8 @@ const NAMES: [&str; 31] = [
     "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
     "PWR", "SYS",
 ];
+/// The lowest real-time signal that programs may use.
+const FIRST_REAL_TIME: u32 = 34;
 /// The highest real-time signal.
 const LAST: u32 = 64;
 
@@ -28,16 +30,13 @@ impl Signal {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let real_time = match name {
-            "RTMIN" => Some(34),
-            "RTMAX" => Some(LAST),
-            _ => match (name.strip_prefix("RTMIN+"), name.strip_prefix("RTMAX-")) {
-                (Some(offset), _) => offset.parse().ok().filter(|offset| *offset <= 30).map(|offset: u32| 34 + offset),
-                (_, Some(offset)) => {
-                    offset.parse().ok().filter(|offset| *offset <= 30).map(|offset: u32| LAST - offset)
-                }
-                _ => None,
-            },
+        let offset = |text: &str| text.parse::<u32>().ok().filter(|offset| *offset <= 30);
+        let real_time = match name.split_at_checked(5) {
+            Some(("RTMIN", "")) => Some(FIRST_REAL_TIME),
+            Some(("RTMAX", "")) => Some(LAST),
+            Some(("RTMIN", rest)) => rest.strip_prefix('+').and_then(offset).map(|offset| FIRST_REAL_TIME + offset),
+            Some(("RTMAX", rest)) => rest.strip_prefix('-').and_then(offset).map(|offset| LAST - offset),
+            _ => None,
         };
         if let Some(number) = real_time {
             return Ok(Self(number));

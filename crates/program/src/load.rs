@@ -43,8 +43,11 @@ pub fn load(engine: &Engine, variant: Variant, artifact: &Path, key: &[u8]) -> R
     let file = open(artifact)?;
     let seal = Seal::read(artifact, &key, variant, &Settings::of(engine))?;
     seal.check_code(artifact, &key, &file)?;
-    // It is what this installation compiled: what is wrong now is that it needs more than the pools have.
-    map(engine, seal.claims.description.encoding, file).map_err(|error| ProgramError::Unsupported(format!("{error:#}")))
+    map(engine, seal.claims.description.encoding, file).map_err(|error| match error.downcast::<std::io::Error>() {
+        Ok(error) => ProgramError::io(format!("map {}", artifact.display()), error),
+        // It is what this installation compiled, so it needs more than the pools have.
+        Err(error) => ProgramError::Unsupported(format!("{error:#}")),
+    })
 }
 
 /// Opens a code file. A file that is gone is a broken entry, which the caller has compiled again.

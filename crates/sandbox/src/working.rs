@@ -26,7 +26,7 @@ enum Begins {
     /// In the folder itself.
     Here,
     /// In the working folder, which this is; a way out of it by `..` goes on in the root given, because wasi-libc hands
-    /// `/work/../x` to the folder named `/work` as `../x`.
+    /// `/srv/../x` to the folder named `/srv` as `../x`.
     Working { root: Descriptor, path: Box<str> },
     /// In the root, which this is, or in the working folder of this path.
     Either { working: Box<str> },

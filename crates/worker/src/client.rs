@@ -81,6 +81,9 @@ pub enum ClientError {
     /// The program needs what workers do not offer.
     #[error("the program needs what Sprat does not offer: {0}")]
     Unsupported(String),
+    /// The guest has ended.
+    #[error("{0}")]
+    Ended(String),
     /// It refused the request.
     #[error("{message}")]
     Refused {
@@ -96,6 +99,7 @@ impl ClientError {
         match &*refusal.code {
             code::FULL => Self::Full(worker.to_owned()),
             code::UNSUPPORTED => Self::Unsupported(refusal.message),
+            code::ENDED => Self::Ended(refusal.message),
             _ => Self::Refused { code: refusal.code.into_owned(), message: refusal.message },
         }
     }

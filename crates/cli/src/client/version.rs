@@ -1,12 +1,13 @@
 //! Whether the daemon is older than this command line: asked only after something went wrong, so that it costs nothing.
 
 use hyper::Request;
+use sprat_docker_api::ApiVersion;
 
 use super::{Host, connect, empty};
 use crate::error::CliError;
 
-/// The version of Docker's API that this command line's requests are of: major and minor.
-const NEEDED: (u32, u32) = (1, 51);
+/// The version of Docker's API that this command line's requests are of: the daemon's of the same Sprat.
+const NEEDED: ApiVersion = ApiVersion::MAX;
 
 /// The error itself, or with the daemon's age as its reason.
 pub(super) async fn explain(host: &Host, error: CliError) -> CliError {
@@ -16,11 +17,8 @@ pub(super) async fn explain(host: &Host, error: CliError) -> CliError {
     }
 }
 
-fn outdated(host: &Host, error: CliError, (major, minor): (u32, u32)) -> CliError {
-    let why = format!(
-        "the daemon at {host} is older: it speaks API {major}.{minor}, and this command line needs {}.{}",
-        NEEDED.0, NEEDED.1
-    );
+fn outdated(host: &Host, error: CliError, version: ApiVersion) -> CliError {
+    let why = format!("the daemon at {host} is older: it speaks API {version}, and this command line needs {NEEDED}");
     error
         .why(why)
         .fix("`sprat daemon stop --keep-containers` ends it; the next command starts this version's, or start it yourself")
@@ -28,16 +26,11 @@ fn outdated(host: &Host, error: CliError, (major, minor): (u32, u32)) -> CliErro
 }
 
 /// What `/_ping` says (Docker Engine API, "SystemPing"); nothing if nobody answers that.
-async fn spoken(host: &Host) -> Option<(u32, u32)> {
+async fn spoken(host: &Host) -> Option<ApiVersion> {
     let mut sender = connect::open(host).await.ok()?;
     let request = Request::get("/_ping").header("Host", "sprat").body(empty()).ok()?;
     let response = sender.send_request(request).await.ok()?;
-    read(response.headers().get("api-version")?.to_str().ok()?)
-}
-
-fn read(version: &str) -> Option<(u32, u32)> {
-    let (major, minor) = version.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    response.headers().get("api-version")?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -45,12 +38,6 @@ mod tests {
     use super::*;
     use crate::client::Client;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        assert!(read("1.9").unwrap() < NEEDED && read("1.51").unwrap() >= NEEDED && read("2.0").unwrap() > NEEDED);
-        assert_eq!(read("new"), None);
-    }
 
     /// Answers each connection with `answer`, and pings with this version.
     async fn daemon(version: &'static str, answer: &'static str) -> Client {

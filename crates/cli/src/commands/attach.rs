@@ -1,14 +1,15 @@
 //! `sprat attach`, and the attached part of `run` and `start`.
 
+use bytes::Bytes;
 use clap::Args;
 use hyper::Response;
 use hyper::body::Incoming;
 use serde_json::Value;
+use sprat_docker_api::{DetachKeys, Detached};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{Attached, Client, Copied, Streams};
-use crate::detach::{self, DetachKeys};
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
 use crate::terminal::RawMode;
@@ -35,7 +36,7 @@ const KILLED: u8 = 137;
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
     /// Keys that detach from a terminal
-    #[arg(long, value_name = "KEYS", default_value = detach::DEFAULT)]
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", value_parser = DetachKeys::parse)]
     pub detach_keys: DetachKeys,
     /// Pass INT and TERM on to the container
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true)]
@@ -171,15 +172,17 @@ async fn type_in(to: &mut (impl AsyncWrite + Unpin), mut keys: Option<DetachKeys
             let _ = to.shutdown().await;
             return Typed::Ended;
         }
-        let (typed, detached) = match &mut keys {
-            Some(keys) => keys.pass(bytes),
-            None => (bytes.to_vec(), false),
+        let typed = Bytes::copy_from_slice(bytes);
+        let (typed, leave) = match keys.as_mut().map(|keys| keys.feed(&typed)) {
+            None => (typed, false),
+            Some(Detached::No(typed)) => (typed, false),
+            Some(Detached::Yes(typed)) => (typed, true),
         };
-        if detached {
-            return Typed::Detached;
-        }
         if to.write_all(&typed).await.is_err() || to.flush().await.is_err() {
             return Typed::Ended;
+        }
+        if leave {
+            return Typed::Detached;
         }
     }
 }

@@ -94,23 +94,3 @@ fn a_store_of_the_first_version_is_brought_up_to_date() {
     let rows = store.containers().unwrap();
     assert_eq!((rows[0].id, &rows[0].life), (bass, &LifeRow::default()));
 }
-
-#[test]
-#[ignore = "a measurement, not a test"]
-fn time_of_each_change() {
-    const ROUNDS: u32 = 10_000;
-    let dir = tempfile::tempdir_in(".").unwrap();
-    let store = StateStore::open(&dir.path().join("state.db")).unwrap();
-    let begin = std::time::Instant::now();
-    let ids: Vec<_> = (0..ROUNDS).map(|index| add(&store, &format!("c{index}"))).collect();
-    let (created, begin) = (begin.elapsed(), std::time::Instant::now());
-    for id in &ids {
-        store.put_life(*id, &LifeRow::default()).unwrap();
-    }
-    let (changed, begin) = (begin.elapsed(), std::time::Instant::now());
-    for id in &ids {
-        store.remove_container(*id, &[]).unwrap();
-    }
-    let removed = begin.elapsed();
-    println!("create {:?}, change {:?}, remove {:?}", created / ROUNDS, changed / ROUNDS, removed / ROUNDS);
-}

@@ -132,6 +132,8 @@ impl Store {
         let encoded = serde_json::to_vec(&origin).map_err(|error| StoreError::invalid("layer origin", error))?;
         write_synced(&folder.path().join(ORIGIN_FILE), &encoded).map_err(failed)?;
         self.place(folder, &origin.diff_id)?;
+        // Its digest was made of what was written just now.
+        self.verified.lock().insert(origin.diff_id.clone());
         Ok(origin)
     }
 

@@ -289,9 +289,7 @@ impl Shared {
         // The caller may have given up.
         let _ = call.send(head.err.map_or(Ok(message), Err));
     }
-}
 
-impl Shared {
     /// A message of a worker of another version: who waits for it must not wait for ever.
     fn take_unread(&self, message: &[u8], error: &serde_json::Error) {
         tracing::warn!(worker = self.name, %error, "a message of it is not understood; it may be of another version");
