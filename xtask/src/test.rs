@@ -28,9 +28,7 @@ fn tests(filter: &[&str]) -> Result<()> {
     } else {
         command.args(["test", "--workspace"]).args(filter);
     }
-    if let Some(python) = &tools.python {
-        command.env("PYTHON", python);
-    }
+    tools.clients.tell(&mut command);
     let tested = crate::run(&mut command);
     // Runners hide what passing tests print, so skipped ones are told here.
     setup::tell_missing(&tools);
