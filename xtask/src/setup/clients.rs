@@ -9,8 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::target;
 
 /// PyPI's packages: what a module is called, and what its package is.
-const PYTHON: [(&str, &str); 4] =
-    [("ziglang", "ziglang"), ("docker", "docker"), ("testcontainers", "testcontainers"), ("schemathesis", "schemathesis")];
+const PYTHON: [(&str, &str); 4] = [
+    ("ziglang", "ziglang"),
+    ("docker", "docker"),
+    ("testcontainers", "testcontainers"),
+    ("schemathesis", "schemathesis"),
+];
 
 /// Packages of npm.
 const NODE: [&str; 2] = ["dockerode", "testcontainers"];
