@@ -110,7 +110,7 @@ impl Core {
                 life.place = Some(place);
                 self.store.put_life(record.id, &life.row)?;
             }
-            match worker.client.start(request).await {
+            match worker.client.start(request, Vec::new()).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
                     if matches!(error, ClientError::Gone(_)) {
@@ -221,6 +221,7 @@ impl Core {
                 user: settled.ids.clone(),
                 limits: settled.limits.clone(),
                 tty: spec.tty,
+                network: <_>::default(),
             },
             log,
             open_stdin: spec.open_stdin,

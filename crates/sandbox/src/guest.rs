@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::Exit;
 use crate::files::FileView;
+use crate::{EndpointSpec, Exit, NetworkError};
 
 /// Why a guest is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,22 @@ impl Guest {
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.control.usage()
+    }
+
+    /// Gives it a place on a network.
+    ///
+    /// # Errors
+    /// See [`NetworkError`].
+    pub fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError> {
+        Err(NetworkError::NotVirtual(endpoint.network))
+    }
+
+    /// Takes its place on a network from it, and cuts its connections there.
+    ///
+    /// # Errors
+    /// It is not on that network.
+    pub fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
+        Err(NetworkError::NotThere(network.to_owned()))
     }
 
     /// Holds it at the next epoch, or lets it go on.

@@ -15,6 +15,7 @@ mod guest;
 mod host;
 mod limiter;
 mod limits;
+mod network;
 mod p1;
 mod p2;
 mod p3;
@@ -34,5 +35,9 @@ pub use guest::{Guest, Stop, Usage};
 pub use host::Uninstantiated;
 pub use host::{Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
+pub use network::{
+    Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, Protocol, PublishedPort,
+    RemoteMember,
+};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};
