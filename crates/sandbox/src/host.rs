@@ -119,12 +119,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Self::start`], and if they are not as many as the ports, or no sockets.
-    pub async fn start_with(
-        &self,
-        spec: Spec,
-        stdio: Stdio,
-        sockets: Vec<OwnedFd>,
-    ) -> Result<Guest, SandboxError> {
+    pub async fn start_with(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
         let _ = sockets;
         check_command(&spec.program)?;
         let place = Place::take(&self.taken, self.options.slots).ok_or(SandboxError::Full(self.options.slots))?;
