@@ -313,7 +313,7 @@ impl Workers {
             }
             WorkerKind::Step { upper } => write.push(upper.clone()),
         }
-        Confinement { read, write, memory_bytes: 0 }
+        Confinement { read, write, memory_bytes: 0, network: false }
     }
 
     /// Connects to a worker that an earlier daemon started.

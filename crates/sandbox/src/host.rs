@@ -120,21 +120,20 @@ impl Sandbox {
     /// # Errors
     /// As [`Self::start`], and if they are not as many as the ports, or no sockets.
     pub async fn start_with(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
-        let _ = sockets;
         check_command(&spec.program)?;
         let place = Place::take(&self.taken, self.options.slots).ok_or(SandboxError::Full(self.options.slots))?;
         let program = self.program(&spec.program).await?;
         let tree = self.tree(&spec.files.layers).await?;
         let times = TimeLimits::new(&spec.limits);
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        let given = Given::new(spec, (stdio, sockets), tree, &self.network, self.options.max_memory)?;
         let task = Task { program, ticker: Arc::clone(&self.ticker), times, interruptible, place };
         Ok(run::spawn(task, given))
     }
 
     /// The virtual networks of this process.
     #[must_use]
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &Arc<Network> {
         &self.network
     }
 
@@ -168,7 +167,7 @@ impl Sandbox {
         let program = self.program(&spec.program).await?;
         let tree = self.tree(&spec.files.layers).await?;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        let given = Given::new(spec, (stdio, Vec::new()), tree, &self.network, self.options.max_memory)?;
         Ok(Uninstantiated { program, given, interruptible })
     }
 

@@ -3,6 +3,7 @@
 //! All WASI hosts, the file view, the limits and the pools of instances. It knows no container ids, no persistence, no
 //! word of Docker's.
 
+mod addresses;
 mod cache;
 mod component;
 mod context;
@@ -36,8 +37,8 @@ pub use host::Uninstantiated;
 pub use host::{Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
 pub use network::{
-    Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, Protocol, PublishedPort,
-    RemoteMember,
+    Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,
+    PublishedPort, RemoteMember,
 };
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

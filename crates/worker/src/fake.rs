@@ -50,7 +50,7 @@ impl Host for FakeHost {
         Ok(FakeGuest { exit, stop: Arc::new(stop) })
     }
 
-    fn network(&self) -> Option<&Network> {
+    fn network(&self) -> Option<&Arc<Network>> {
         None
     }
 }

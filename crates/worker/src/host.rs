@@ -23,7 +23,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
 
     /// The virtual network of this process; none if guests are no real ones.
-    fn network(&self) -> Option<&Network>;
+    fn network(&self) -> Option<&Arc<Network>>;
 }
 
 /// A guest that was started.
@@ -68,7 +68,7 @@ impl Host for SandboxHost {
         })
     }
 
-    fn network(&self) -> Option<&Network> {
+    fn network(&self) -> Option<&Arc<Network>> {
         Some(self.sandbox.network())
     }
 }

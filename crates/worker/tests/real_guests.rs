@@ -58,6 +58,7 @@ impl World {
                 read: vec![dir.path().join("code"), dir.path().join("layer")],
                 write: vec![dir.path().join("logs"), dir.path().join("uppers")],
                 memory_bytes: 0,
+                network: false,
             },
             idle_exit_s: 30,
         };
