@@ -71,6 +71,7 @@ pub(crate) fn daemon(settings: &Settings, args: &DaemonArgs) -> Outcome {
         worker_slots: args.worker_slots,
         max_workers: args.max_workers,
         default_memory,
+        egress: args.egress.clone(),
         insecure_registries: args.insecure_registry.clone(),
         registry_certificates: args.registry_certificate.clone(),
         on_ready: Some(say_ready),

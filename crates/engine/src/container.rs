@@ -46,6 +46,12 @@ pub struct Container {
     pub upper: PathBuf,
     /// Layers of its image, lowest first.
     pub layers: Vec<PathBuf>,
+    /// Ports that its image and its request expose, `80/tcp`.
+    pub exposed: std::collections::BTreeSet<String>,
+    /// Its networks by their names; only in `inspect` and `list`.
+    pub networks: Vec<crate::EndpointView>,
+    /// What it may reach outside, in effect.
+    pub egress: String,
     /// Published ports as bound while it runs.
     pub ports: Vec<crate::PortSpec>,
 }

@@ -206,7 +206,7 @@ impl Core {
         let reserved = record.life().place.take().filter(Place::is_alive);
         let place = match reserved {
             Some(place) => place,
-            None => self.workers.place(&self.kind(record)).await?,
+            None => self.find_place(record).await?,
         };
         let worker = Arc::clone(place.worker());
         record.life().place = Some(place);

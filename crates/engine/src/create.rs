@@ -27,6 +27,7 @@ impl Core {
         settle::check(&spec)?;
         let mut warnings = overrides::apply(&mut spec)?;
         warnings.extend(settle::warnings(&spec));
+        self.egress(&spec)?;
         let id = ContainerId::random();
         let image = self.images.resolve(&spec.image)?.id.clone();
         // Noted before the image is leased: a removal of the image meanwhile is refused, or was first.

@@ -3,6 +3,8 @@
 use sprat_image::StoreError;
 use sprat_program::ProgramError;
 
+use crate::NetworkError;
+
 /// What an error means to a caller; doors map it to their own status codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -85,9 +87,9 @@ pub enum EngineError {
         /// Why not: `port is already allocated`.
         reason: String,
     },
-    /// No network has this name.
-    #[error("network {0} not found")]
-    NoSuchNetwork(String),
+    /// Networks.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The image is for machines, not for wasm.
     #[error(
         "{image} is built for {platform}, not for wasm; build it for wasm (wasm32-wasip2), or pull a wasi/wasm variant of it"
@@ -147,7 +149,7 @@ impl EngineError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchContainer(_) | Self::NoSuchVolume(_) | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
+            Self::NoSuchContainer(_) | Self::NoSuchVolume(_) => ErrorKind::NotFound,
             Self::NameTaken { .. } | Self::State { .. } | Self::VolumeInUse { .. } => ErrorKind::Conflict,
             Self::NotModified => ErrorKind::NotModified,
             Self::AmbiguousContainer(_)
@@ -156,6 +158,7 @@ impl EngineError {
             | Self::NotACommand(_)
             | Self::NotForWasm { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Network(source) => source.kind(),
             Self::Full { .. } => ErrorKind::Unavailable,
             Self::Program { source, .. } => program_kind(source),
             Self::Image(source) => image_kind(source),
@@ -173,7 +176,7 @@ impl EngineError {
             Self::NoSuchContainer(_) => "container_not_found",
             Self::AmbiguousContainer(_) => "container_ambiguous",
             Self::NoSuchVolume(_) => "volume_not_found",
-            Self::NoSuchNetwork(_) => "network_not_found",
+            Self::Network(source) => source.code(),
             Self::NameTaken { .. } => "container_name_taken",
             Self::State { .. } => "container_state",
             Self::NotModified => "not_modified",
@@ -202,7 +205,7 @@ impl EngineError {
             Self::NoSuchContainer(_) => Some("list all containers with `ps -a`"),
             Self::AmbiguousContainer(_) => Some("give more digits of the id, or the name"),
             Self::NoSuchVolume(_) => Some("list volumes with `volume ls`"),
-            Self::NoSuchNetwork(_) => Some("use `default` or `none`"),
+            Self::Network(source) => source.hint(),
             Self::ProgramNotFound(_) => {
                 Some("name a .wasm file of the image by its path, or set the image's ENTRYPOINT or CMD")
             }

@@ -119,6 +119,7 @@ impl Core {
             self.tell(record, "oom", &[]);
         }
         self.tell(record, "die", &[("exitCode", info.code.to_string())]);
+        self.part(record, true);
         record.life().wake_exited();
         self.after(record, actions);
         durable
@@ -177,6 +178,7 @@ impl Core {
         let Some(worker) = self.workers.lost(name) else { return };
         tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
         self.steps.lost(name);
+        self.reach.lost(name);
         for record in self.containers.all() {
             let hers = {
                 let life = record.life();

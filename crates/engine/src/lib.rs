@@ -26,6 +26,8 @@ mod launch;
 mod locate;
 mod logs;
 mod name;
+mod network;
+mod networks;
 mod options;
 mod overrides;
 mod placement;
@@ -56,6 +58,11 @@ pub use event::{Event, EventFilter, EventKind};
 pub use id::ContainerId;
 pub use image::{BuildRequest, CommitRequest};
 pub use logs::{LogEntry, LogQuery};
+pub use network::{
+    Endpoint, EndpointRequest, EndpointView, Network, NetworkDriver, NetworkMember, NetworkPool, NetworkRequest,
+    PoolRequest,
+};
+pub use networks::NetworkError;
 pub use options::{AttachOptions, Created, Info, ListFilter, RemoveOptions, StopOptions, WaitCondition};
 pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
 pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};

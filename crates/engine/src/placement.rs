@@ -35,7 +35,14 @@ pub(crate) enum WorkerKind {
     /// Containers with exactly these bind mounts.
     Mounts { read: Vec<PathBuf>, write: Vec<PathBuf> },
     /// One container with `--isolation process`.
-    Own { id: String, read: Vec<PathBuf>, write: Vec<PathBuf> },
+    Own {
+        id: String,
+        read: Vec<PathBuf>,
+        write: Vec<PathBuf>,
+        /// It may make sockets: its container has egress, or the host's network.
+        #[serde(default)]
+        network: bool,
+    },
     /// One RUN step of a build, which writes to this folder.
     Step { upper: PathBuf },
 }
@@ -170,11 +177,20 @@ impl Workers {
     /// # Errors
     /// All places are taken, or the worker does not come up.
     pub(crate) async fn place(self: &Arc<Self>, kind: &WorkerKind) -> Result<Place, EngineError> {
-        if let Some(place) = self.take(kind) {
+        self.place_near(kind, None).await
+    }
+
+    /// The same, in the worker of this name if it is of this kind and has room.
+    pub(crate) async fn place_near(
+        self: &Arc<Self>,
+        kind: &WorkerKind,
+        near: Option<&str>,
+    ) -> Result<Place, EngineError> {
+        if let Some(place) = self.take(kind, near) {
             return Ok(place);
         }
         let _turn = self.spawning.lock().await;
-        if let Some(place) = self.take(kind) {
+        if let Some(place) = self.take(kind, near) {
             return Ok(place);
         }
         if *kind == WorkerKind::Shared && self.shared() >= self.config.max_workers as usize {
@@ -199,11 +215,13 @@ impl Workers {
         Place { worker: Arc::clone(worker), vacated: self.vacated.clone() }
     }
 
-    fn take(self: &Arc<Self>, kind: &WorkerKind) -> Option<Place> {
+    fn take(self: &Arc<Self>, kind: &WorkerKind, near: Option<&str>) -> Option<Place> {
         let list = self.list.lock();
         let free = |worker: &Arc<Worker>| worker.data.slots.saturating_sub(worker.load.load(Ordering::Acquire));
         let candidates = list.iter().filter(|worker| worker.data.kind == *kind && worker.is_alive());
-        let worker = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0)?;
+        let beside = candidates.clone().find(|worker| Some(worker.name.as_str()) == near && free(worker) > 0);
+        let most_free = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0);
+        let worker = beside.or(most_free)?;
         let left: u32 = candidates.map(free).sum();
         worker.load.fetch_add(1, Ordering::AcqRel);
         let place = Place { worker: Arc::clone(worker), vacated: self.vacated.clone() };
@@ -295,7 +313,7 @@ impl Workers {
             }
             WorkerKind::Step { upper } => write.push(upper.clone()),
         }
-        Confinement { read, write, memory_bytes: 0 }
+        Confinement { read, write, memory_bytes: 0, network: false }
     }
 
     /// Connects to a worker that an earlier daemon started.

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::facts::ImageFacts;
+use crate::networks::Endpoints;
 use crate::placement::Place;
 use crate::ports::BoundPorts;
 use crate::state::{Refusal, State};
@@ -113,6 +114,8 @@ pub(crate) struct Life {
     pub(crate) place: Option<Place>,
     /// Its ports while it runs.
     pub(crate) ports: Option<Box<BoundPorts>>,
+    /// Its networks, once they are other than what it asked for: it ran, or was connected or disconnected.
+    pub(crate) endpoints: Option<Box<Endpoints>>,
     /// An exit that came before the answer to its start.
     pub(crate) parked: Option<Box<RunEnd>>,
     /// Size of its terminal, when it was set before the start.
@@ -207,6 +210,7 @@ impl Life {
             row,
             place: None,
             ports: None,
+            endpoints: None,
             parked: None,
             size: None,
             backoff: Duration::ZERO,

@@ -68,6 +68,7 @@ impl Core {
         for name in &gone {
             self.volumes.drop_anonymous(name);
         }
+        self.release_endpoints(record);
         self.containers.remove(record);
         self.tell(record, "destroy", &[]);
         let mut life = record.life();
@@ -98,6 +99,7 @@ impl Core {
         }
         record.life().name = new;
         self.containers.free_name(&old, record.id);
+        self.renamed(&record).await;
         self.tell(&record, "rename", &[("oldName", format!("/{old}"))]);
         Ok(())
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sprat_image::Healthcheck;
 
+use crate::EndpointRequest;
+
 /// What a caller asks for. Image defaults are applied by the engine, not by doors.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -70,8 +72,21 @@ pub struct ContainerSpec {
     pub exposed_ports: BTreeSet<String>,
     /// Published ports.
     pub ports: Vec<PortSpec>,
-    /// `default`, `none`, `host` or a network's name.
+    /// `default`, `none`, `host` or a network's name or id.
     pub network: String,
+    /// What it asks for on its networks, by the network's name.
+    pub endpoints: BTreeMap<String, EndpointRequest>,
+    /// `CONTAINER:ALIAS`: names of others that this container alone knows, on the network of its mode.
+    pub links: Vec<String>,
+    /// Name servers; none takes the host's.
+    pub dns: Vec<String>,
+    /// Domains that are searched.
+    pub dns_search: Vec<String>,
+    /// Options of the resolver.
+    pub dns_options: Vec<String>,
+    /// What it may reach outside: `deny`, `allow`, or rules such as `api.example.com:443,10.0.0.0/8`; `None` is the
+    /// daemon's default.
+    pub egress: Option<String>,
     /// `HOST:IP` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
     /// Replaces the image's.
@@ -118,7 +133,7 @@ pub enum MountKind {
 }
 
 /// One published port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortSpec {
     /// Port in the container.
     pub container: u16,
@@ -128,6 +143,9 @@ pub struct PortSpec {
     pub host_ip: String,
     /// Port of the host; 0 takes a free one.
     pub host: u16,
+    /// The last of the ports of the host from which a free one is taken; 0: there is only `host`.
+    #[serde(default)]
+    pub host_last: u16,
 }
 
 /// What happens after an exit.

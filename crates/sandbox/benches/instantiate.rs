@@ -113,6 +113,7 @@ fn benchmarks(criterion: &mut Criterion) {
             user: User::default(),
             limits: Limits::default(),
             tty: false,
+            network: <_>::default(),
         };
         let stdio = || Stdio { input: None, output: Arc::new(Nowhere) };
         criterion.bench_function(&format!("instantiate/{name}"), |bencher| {

@@ -11,6 +11,7 @@ use crate::egress::DenyEgress;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use crate::guest::Control;
 use crate::limiter::Limiter;
+use crate::network::{GuestNetwork, SocketError, SocketPlace};
 use crate::standard::Standard;
 use crate::start::Given;
 use crate::working::Folder;
@@ -24,6 +25,7 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) standard: Arc<Standard>,
     files: Arc<FileView>,
+    network: Arc<GuestNetwork>,
     /// The working folder and its absolute path, unless it is the root.
     working: Option<(Descriptor, String)>,
     table: ResourceTable,
@@ -49,6 +51,7 @@ impl Host {
             limiter: given.limiter,
             standard,
             files: given.files,
+            network: given.network,
             working: given.working,
             table,
             wasi,
@@ -61,6 +64,34 @@ impl Host {
     pub(crate) fn files(&mut self) -> FilesHost<'_> {
         FilesHost { view: &self.files, working: self.working.as_ref(), table: &mut self.table }
     }
+}
+
+impl Host {
+    /// What the socket interfaces work on.
+    pub(crate) fn sockets(&mut self) -> SocketsHost<'_> {
+        SocketsHost { network: &self.network, files: &self.files, table: &mut self.table }
+    }
+}
+
+/// What the socket interfaces work on.
+pub(crate) struct SocketsHost<'a> {
+    pub(crate) network: &'a GuestNetwork,
+    files: &'a FileView,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+impl SocketsHost<'_> {
+    /// A place for a socket among the open files.
+    pub(crate) fn place(&self) -> Result<SocketPlace, SocketError> {
+        self.files.reserve().map_err(|_| SocketError::TooManySockets)
+    }
+}
+
+/// Gives the socket interfaces their [`SocketsHost`].
+pub(crate) struct HasSockets;
+
+impl HasData for HasSockets {
+    type Data<'a> = SocketsHost<'a>;
 }
 
 impl WasiView for Host {

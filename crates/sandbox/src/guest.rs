@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::Exit;
 use crate::files::FileView;
+use crate::network::GuestNetwork;
+use crate::{EndpointSpec, Exit, NetworkError, NetworkUsage};
 
 /// Why a guest is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Usage {
     pub open_files: u32,
     /// Bytes it wrote to its upper folder.
     pub disk_bytes: u64,
+    /// What its network moved and refused.
+    #[serde(default)]
+    pub network: NetworkUsage,
 }
 
 /// A program being run. Dropping it does not end it.
@@ -78,6 +82,22 @@ impl Guest {
         self.control.usage()
     }
 
+    /// Gives it a place on a network.
+    ///
+    /// # Errors
+    /// See [`NetworkError`].
+    pub fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError> {
+        self.control.network()?.enter(endpoint)
+    }
+
+    /// Takes its place on a network from it, and cuts its connections there.
+    ///
+    /// # Errors
+    /// It is not on that network.
+    pub fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
+        self.control.network()?.leave(network)
+    }
+
     /// Holds it at the next epoch, or lets it go on.
     pub fn pause(&self, paused: bool) {
         self.control.pause(paused);
@@ -99,6 +119,9 @@ pub(crate) struct Control {
     on_cpu_since: AtomicU64,
     disk: AtomicU64,
     files: Mutex<Option<Arc<FileView>>>,
+    network: Mutex<Option<Arc<GuestNetwork>>>,
+    /// What the network had moved when the guest ended.
+    moved: OnceLock<NetworkUsage>,
     exit: OnceLock<Exit>,
     ended: Notify,
 }
@@ -111,9 +134,13 @@ fn clock_ns() -> u64 {
 }
 
 impl Control {
-    /// The control of a guest with these files.
-    pub(crate) fn new(files: Arc<FileView>) -> Self {
-        Self { files: Mutex::new(Some(files)), ..Self::default() }
+    /// The control of a guest with these files and this network.
+    pub(crate) fn new(files: Arc<FileView>, network: Arc<GuestNetwork>) -> Self {
+        Self { files: Mutex::new(Some(files)), network: Mutex::new(Some(network)), ..Self::default() }
+    }
+
+    fn network(&self) -> Result<Arc<GuestNetwork>, NetworkError> {
+        self.network.lock().clone().ok_or(NetworkError::Ended)
     }
 
     fn request_stop(&self, why: Stop) {
@@ -194,13 +221,21 @@ impl Control {
             cpu_us: self.cpu_ns() / 1000,
             open_files: files.as_ref().map_or(0, |files| files.open_files()),
             disk_bytes: files.as_ref().map_or_else(|| self.disk.load(Ordering::Relaxed), |files| files.disk_bytes()),
+            network: match &*self.network.lock() {
+                Some(network) => network.usage(),
+                None => self.moved.get().copied().unwrap_or_default(),
+            },
         }
     }
 
-    /// Publishes how it ended; only the first call counts. Lets its files go.
+    /// Publishes how it ended; only the first call counts. Lets its files and its network go.
     pub(crate) fn end(&self, exit: Exit) {
         if let Some(files) = self.files.lock().take() {
             self.disk.store(files.disk_bytes(), Ordering::Relaxed);
+        }
+        if let Some(network) = self.network.lock().take() {
+            // Set once: the network is there but once.
+            let _ = self.moved.set(network.usage());
         }
         self.memory.store(0, Ordering::Relaxed);
         if self.exit.set(exit).is_ok() {

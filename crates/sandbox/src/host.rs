@@ -1,5 +1,6 @@
 //! [`Sandbox`]: what all guests of one process share: engines, linkers, loaded code, image trees.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -14,7 +15,7 @@ use crate::run::{self, Place, Task};
 use crate::start::Given;
 use crate::ticker::Ticker;
 use crate::turn::TimeLimits;
-use crate::{Guest, ProgramSpec, Spec, Stdio};
+use crate::{Guest, Network, NetworkError, ProgramSpec, Spec, Stdio};
 
 /// What all guests of one process share. Share it in an `Arc`.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct Sandbox {
     plain: Mutex<Option<Arc<Runtime>>>,
     /// With concurrency.
     concurrent: Mutex<Option<Arc<Runtime>>>,
+    network: Arc<Network>,
     programs: Cache<PathBuf, Prepared>,
     trees: Cache<Vec<PathBuf>, Tree>,
 }
@@ -72,6 +74,9 @@ pub enum SandboxError {
     /// An image layer can't be read.
     #[error(transparent)]
     Tree(#[from] sprat_image::TreeError),
+    /// Its place on a network can't be had, or a published socket can't be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The program is no command.
     #[error("{0}")]
     NotACommand(String),
@@ -96,6 +101,7 @@ impl Sandbox {
             taken: Arc::default(),
             plain: Mutex::default(),
             concurrent: Mutex::default(),
+            network: Arc::default(),
             programs: Cache::new(),
             trees: Cache::new(),
         })
@@ -106,15 +112,29 @@ impl Sandbox {
     /// # Errors
     /// It can't be started; nothing of it is left.
     pub async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
+        self.start_with(spec, stdio, Vec::new()).await
+    }
+
+    /// [`Self::start`] with the sockets of the host that stand for the published ports of the spec, in their order.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and if they are not as many as the ports, or no sockets.
+    pub async fn start_with(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
         check_command(&spec.program)?;
         let place = Place::take(&self.taken, self.options.slots).ok_or(SandboxError::Full(self.options.slots))?;
         let program = self.program(&spec.program).await?;
         let tree = self.tree(&spec.files.layers).await?;
         let times = TimeLimits::new(&spec.limits);
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        let given = Given::new(spec, (stdio, sockets), tree, &self.network, self.options.max_memory)?;
         let task = Task { program, ticker: Arc::clone(&self.ticker), times, interruptible, place };
         Ok(run::spawn(task, given))
+    }
+
+    /// The virtual networks of this process.
+    #[must_use]
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
     /// The engine of a variant, for tests and benchmarks that compile their own guests.
@@ -147,7 +167,7 @@ impl Sandbox {
         let program = self.program(&spec.program).await?;
         let tree = self.tree(&spec.files.layers).await?;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        let given = Given::new(spec, (stdio, Vec::new()), tree, &self.network, self.options.max_memory)?;
         Ok(Uninstantiated { program, given, interruptible })
     }
 

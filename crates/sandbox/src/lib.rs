@@ -3,6 +3,7 @@
 //! All WASI hosts, the file view, the limits and the pools of instances. It knows no container ids, no persistence, no
 //! word of Docker's.
 
+mod addresses;
 mod cache;
 mod component;
 mod context;
@@ -15,6 +16,7 @@ mod guest;
 mod host;
 mod limiter;
 mod limits;
+mod network;
 mod p1;
 mod p2;
 mod p3;
@@ -34,5 +36,9 @@ pub use guest::{Guest, Stop, Usage};
 pub use host::Uninstantiated;
 pub use host::{Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
+pub use network::{
+    Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,
+    PublishedPort, RemoteMember,
+};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

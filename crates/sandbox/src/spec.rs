@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sprat_program::{Encoding, Kind, Variant, Wasi};
 
-use crate::Limits;
+use crate::{Limits, NetworkSpec};
 
 /// Everything a guest is given; what is not here it cannot reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Spec {
     pub limits: Limits,
     /// Standard streams are a terminal.
     pub tty: bool,
+    /// What it is given of networks; by default a loopback of its own.
+    #[serde(default)]
+    pub network: NetworkSpec,
 }
 
 /// A compiled program in the sealed cache.

@@ -9,6 +9,7 @@ mod link;
 mod process;
 mod spawn;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,10 +19,11 @@ use tokio::sync::mpsc;
 pub use attachment::Attachment;
 
 use crate::wire::{
-    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, Refusal, ResizeRequest, StopRequest, code,
+    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, PeerRequest, Refusal, ResizeRequest, StopRequest,
+    code,
 };
-use crate::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
-use link::Link;
+use crate::{GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
+use link::{Link, soon};
 
 /// How to start a worker process: the program `sprat` and its hidden verb.
 #[derive(Debug, Clone)]
@@ -157,13 +159,34 @@ impl Client {
         self.link.welcome().warnings.clone()
     }
 
-    /// Starts a guest. An attachment made by [`Client::attach`] before sees all its output.
+    /// Starts a guest. An attachment made by [`Client::attach`] before sees all its output. `sockets` are what stands for
+    /// the published ports of the request's spec, in their order: listening TCP sockets and bound UDP ones. At most
+    /// [`MAX_SOCKETS`] of them.
     ///
     /// # Errors
     /// See [`ClientError`]; nothing is left then.
-    pub async fn start(&self, request: &StartRequest) -> Result<(), ClientError> {
+    pub async fn start(&self, request: &StartRequest, sockets: Vec<OwnedFd>) -> Result<(), ClientError> {
         self.link.will_exit_anew(&request.id);
-        self.link.request(Op::Start, request).await
+        self.link.request_with(Op::Start, request, sockets).await
+    }
+
+    /// Changes the networks of guests that run.
+    ///
+    /// # Errors
+    /// No such guest, or the worker is gone or does not answer within 10 s.
+    pub async fn network(&self, change: &NetworkChange) -> Result<(), ClientError> {
+        self.link.request_soon(Op::Network, change).await
+    }
+
+    /// Joins this worker to another of this name by one end of a pair of stream sockets, whose other end the other worker
+    /// is given. What members of the same networks send each other goes through it. A newer one takes the place of an
+    /// older one, whose connections are cut.
+    ///
+    /// # Errors
+    /// The worker is gone or does not answer within 10 s.
+    pub async fn peer(&self, worker: &str, socket: OwnedFd) -> Result<(), ClientError> {
+        let peer = PeerRequest { worker: worker.to_owned() };
+        soon(self.name(), Op::Peer, self.link.request_with(Op::Peer, peer, vec![socket])).await
     }
 
     /// Attaches to a guest that runs, or that will be started under this id (docker attaches before it starts).

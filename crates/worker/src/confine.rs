@@ -25,6 +25,10 @@ pub struct Confinement {
     pub write: Vec<PathBuf>,
     /// Memory of the whole process in bytes; 0 is no limit.
     pub memory_bytes: u64,
+    /// It may make sockets of the internet protocols, for guests with egress or in the host's network. Without, it may
+    /// make none; what it is handed for published ports it may use all the same.
+    #[serde(default)]
+    pub network: bool,
 }
 
 /// Confines this process; gives what could not be had. To be called before there is a second thread.
@@ -32,6 +36,6 @@ pub(crate) fn apply(options: &WorkerOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     rlimits::apply(options.confinement.memory_bytes, &mut warnings);
     landlock::apply(&options.confinement, &options.key, &mut warnings);
-    seccomp::apply(&mut warnings);
+    seccomp::apply(options.confinement.network, &mut warnings);
     warnings
 }

@@ -1,11 +1,13 @@
 //! A host for tests: guests follow a script in their arguments instead of running a program.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sprat_program::{Encoding, Kind, Variant, Wasi};
 use sprat_sandbox::{
-    Exit, FilesSpec, InputChunk, Limits, ProgramSpec, SandboxError, Spec, Stdio, Stop, Stream, Usage, User,
+    EndpointSpec, Exit, FilesSpec, InputChunk, Limits, Network, NetworkError, ProgramSpec, SandboxError, Spec, Stdio,
+    Stop, Stream, Usage, User,
 };
 use tokio::sync::watch;
 
@@ -26,13 +28,14 @@ pub(crate) struct FakeGuest {
 impl Host for FakeHost {
     type Guest = FakeGuest;
 
-    async fn start(&self, spec: Spec, stdio: Stdio) -> Result<FakeGuest, SandboxError> {
+    async fn start(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<FakeGuest, SandboxError> {
         if spec.args.first().is_some_and(|word| word == "refuse") {
             return Err(SandboxError::NotACommand("this is no command".into()));
         }
         let (ended, exit) = watch::channel(None);
         let (stop, mut stopped) = watch::channel(None);
         tokio::spawn(async move {
+            let _sockets = sockets;
             let deaf = spec.args.iter().any(|word| word == "spin");
             let exit = tokio::select! {
                 exit = play(&spec.args, &stdio) => exit,
@@ -45,6 +48,10 @@ impl Host for FakeHost {
             ended.send_replace(Some(exit));
         });
         Ok(FakeGuest { exit, stop: Arc::new(stop) })
+    }
+
+    fn network(&self) -> Option<&Arc<Network>> {
+        None
     }
 }
 
@@ -64,6 +71,14 @@ impl Running for FakeGuest {
     }
 
     fn pause(&self, _paused: bool) {}
+
+    fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError> {
+        Err(NetworkError::NotVirtual(endpoint.network))
+    }
+
+    fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
+        Err(NetworkError::NotThere(network.to_owned()))
+    }
 }
 
 async fn play(script: &[String], stdio: &Stdio) -> Exit {
@@ -124,6 +139,7 @@ pub(crate) fn request(id: &str, script: &[&str]) -> StartRequest {
             user: User::default(),
             limits: Limits::default(),
             tty: false,
+            network: <_>::default(),
         },
         log: None,
         open_stdin: false,

@@ -1,17 +1,29 @@
 //! Where guests run: the sandbox, behind the few calls that the server makes.
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sprat_program::ProgramError;
-use sprat_sandbox::{Exit, Guest, Sandbox, SandboxError, Spec, Stdio, Stop, Usage};
+use sprat_sandbox::{
+    EndpointSpec, Exit, Guest, Network, NetworkError, Sandbox, SandboxError, Spec, Stdio, Stop, Usage,
+};
 use tokio::runtime::Handle;
 
 /// Starts guests.
 pub(crate) trait Host: Send + Sync + 'static {
     type Guest: Running;
 
-    fn start(&self, spec: Spec, stdio: Stdio) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
+    /// `sockets` stand for the published ports of the spec, in their order.
+    fn start(
+        &self,
+        spec: Spec,
+        stdio: Stdio,
+        sockets: Vec<OwnedFd>,
+    ) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
+
+    /// The virtual network of this process; none if guests are no real ones.
+    fn network(&self) -> Option<&Arc<Network>>;
 }
 
 /// A guest that was started.
@@ -20,6 +32,12 @@ pub(crate) trait Running: Clone + Send + Sync + 'static {
     fn wait(&self) -> impl Future<Output = Exit> + Send;
     fn usage(&self) -> Usage;
     fn pause(&self, paused: bool);
+
+    /// Gives it a place on a network.
+    fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError>;
+
+    /// Takes its place on a network from it.
+    fn disconnect(&self, network: &str) -> Result<(), NetworkError>;
 }
 
 /// The sandbox of this process.
@@ -40,14 +58,18 @@ impl SandboxHost {
 impl Host for SandboxHost {
     type Guest = Guest;
 
-    async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
-        let Some(apart) = &self.apart else { return self.sandbox.start(spec, stdio).await };
+    async fn start(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
+        let Some(apart) = &self.apart else { return self.sandbox.start_with(spec, stdio, sockets).await };
         let sandbox = Arc::clone(&self.sandbox);
-        let start = apart.spawn(async move { sandbox.start(spec, stdio).await });
+        let start = apart.spawn(async move { sandbox.start_with(spec, stdio, sockets).await });
         start.await.unwrap_or_else(|error| {
             let source = std::io::Error::other(error);
             Err(ProgramError::Io { action: "start the guest".to_owned(), source }.into())
         })
+    }
+
+    fn network(&self) -> Option<&Arc<Network>> {
+        Some(self.sandbox.network())
     }
 }
 
@@ -66,5 +88,13 @@ impl Running for Guest {
 
     fn pause(&self, paused: bool) {
         Self::pause(self, paused);
+    }
+
+    fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError> {
+        Self::connect(self, endpoint)
+    }
+
+    fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
+        Self::disconnect(self, network)
     }
 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod confine;
+mod descriptors;
 mod entry;
 #[cfg(test)]
 mod fake;
@@ -27,5 +28,6 @@ mod wire;
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
 pub use confine::Confinement;
 pub use log::{LogLine, LogOptions};
-pub use protocol::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
+pub use protocol::{GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};
+pub use wire::MAX_SOCKETS;

@@ -7,6 +7,7 @@ mod attach;
 mod connection;
 mod guests;
 mod idle;
+mod networks;
 mod process;
 mod shutdown;
 

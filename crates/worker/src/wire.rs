@@ -17,6 +17,9 @@ pub(crate) const PROTOCOL: u32 = 1;
 /// Longest guest id in bytes.
 pub(crate) const ID_BYTES: usize = 128;
 
+/// Sockets that may come with one request.
+pub const MAX_SOCKETS: usize = 1024;
+
 /// Longest text of a trap that a message or the journal keeps, in bytes.
 pub(crate) const TRAP_BYTES: usize = 16 << 10;
 
@@ -33,10 +36,12 @@ pub(crate) enum Op {
     Usage,
     Forget,
     Shutdown,
+    Network,
+    Peer,
 }
 
 impl Op {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Hello,
         Self::Start,
         Self::Attach,
@@ -47,6 +52,8 @@ impl Op {
         Self::Usage,
         Self::Forget,
         Self::Shutdown,
+        Self::Network,
+        Self::Peer,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -61,6 +68,8 @@ impl Op {
             Self::Usage => "usage",
             Self::Forget => "forget",
             Self::Shutdown => "shutdown",
+            Self::Network => "network",
+            Self::Peer => "peer",
         }
     }
 
@@ -73,6 +82,9 @@ impl Op {
 #[derive(Debug, Deserialize)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) seq: u64,
+    /// Sockets that come with it.
+    #[serde(default)]
+    pub(crate) sockets: usize,
     #[serde(borrow)]
     pub(crate) op: Cow<'a, str>,
 }
@@ -88,7 +100,14 @@ pub(crate) struct RequestBody<T> {
 pub(crate) struct Request<'a, T> {
     pub(crate) seq: u64,
     pub(crate) op: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) sockets: usize,
     pub(crate) body: T,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Introduces a client.
@@ -154,6 +173,12 @@ pub(crate) struct ResizeRequest {
     pub(crate) rows: u16,
 }
 
+/// Joins two workers; one end of a socket pair comes with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PeerRequest {
+    pub(crate) worker: String,
+}
+
 /// Asks for the guests behind an id, in the ids' order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ListRequest {
@@ -214,6 +239,8 @@ pub(crate) mod code {
     pub(crate) const MOUNT: &str = "mount";
     pub(crate) const WORKING_DIR: &str = "working-dir";
     pub(crate) const TREE: &str = "tree";
+    pub(crate) const SOCKETS: &str = "sockets";
+    pub(crate) const NETWORK: &str = "network";
     pub(crate) const NOT_A_COMMAND: &str = "not-a-command";
 }
 

@@ -58,6 +58,7 @@ impl World {
                 read: vec![dir.path().join("code"), dir.path().join("layer")],
                 write: vec![dir.path().join("logs"), dir.path().join("uppers")],
                 memory_bytes: 0,
+                network: false,
             },
             idle_exit_s: 30,
         };
@@ -88,6 +89,7 @@ impl World {
                 user: User::default(),
                 limits: Limits { memory_bytes: 1 << 20, ..Limits::default() },
                 tty: false,
+                network: <_>::default(),
             },
             log: Some(LogOptions { path: path("logs").join(id), max_size: 1 << 20, max_files: 2 }),
             open_stdin: false,
@@ -121,7 +123,7 @@ async fn a_confined_worker_runs_a_guest_with_its_streams() {
     let input = attachment.input.take().unwrap();
     input.send(Bytes::from_static(b"ping\n")).await.unwrap();
     drop(input);
-    world.client.start(&request).await.unwrap();
+    world.client.start(&request, Vec::new()).await.unwrap();
     let mut seen = Vec::new();
     while let Some((_, bytes)) = attachment.output.recv().await {
         seen.extend_from_slice(&bytes);
@@ -148,7 +150,7 @@ async fn a_guest_at_a_terminal_reads_lines_that_are_echoed_until_control_d() {
         let mut attachment = world.client.attach("a", true).await.unwrap();
         let mut request = world.request("a", ECHO).await;
         (request.open_stdin, request.spec.tty, request.size) = (true, true, Some((80, 24)));
-        world.client.start(&request).await.unwrap();
+        world.client.start(&request, Vec::new()).await.unwrap();
         let mut seen = String::new();
         until(&mut attachment, &mut seen, "hello\r\n").await;
         let input = attachment.input.clone().unwrap();
@@ -168,7 +170,7 @@ async fn a_computing_guest_at_a_terminal_is_interrupted_by_control_c() {
     let attachment = world.client.attach("a", true).await.unwrap();
     let mut request = world.request("a", SPIN).await;
     (request.open_stdin, request.spec.tty) = (true, true);
-    world.client.start(&request).await.unwrap();
+    world.client.start(&request, Vec::new()).await.unwrap();
     attachment.input.as_ref().unwrap().send(Bytes::from_static(b"\x03")).await.unwrap();
     assert_eq!(world.exit().await, Exit::Signalled(130));
     world.client.shutdown().await.unwrap();
@@ -177,8 +179,8 @@ async fn a_computing_guest_at_a_terminal_is_interrupted_by_control_c() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
     let mut world = World::new(true).await;
-    world.client.start(&world.request("a", SPIN).await).await.unwrap();
-    world.client.start(&world.request("b", SPIN).await).await.unwrap();
+    world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
+    world.client.start(&world.request("b", SPIN).await, Vec::new()).await.unwrap();
     world.client.stop("a", Stop::Terminate).await.unwrap();
     assert_eq!(world.exit().await, Exit::Signalled(143));
     assert_eq!(world.client.list().await.unwrap().len(), 2);
@@ -190,7 +192,7 @@ async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
 async fn a_computing_guest_of_its_own_worker_is_stopped_with_it() {
     let mut world = World::new(false).await;
     let mut attachment = world.client.attach("a", true).await.unwrap();
-    world.client.start(&world.request("a", SPIN).await).await.unwrap();
+    world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
     // One that has not begun to compute ends without its worker.
     assert_eq!(attachment.output.recv().await.unwrap().1, "hello\n");
     world.client.stop("a", Stop::Terminate).await.unwrap();
@@ -206,7 +208,7 @@ async fn guests_come_and_go_on_one_connection() {
     for round in 0..500 {
         request.id = format!("g{round}");
         let before = Instant::now();
-        world.client.start(&request).await.unwrap();
+        world.client.start(&request, Vec::new()).await.unwrap();
         starts.push(before.elapsed());
         assert_eq!(world.exit().await, Exit::Code(0));
         let before = Instant::now();

@@ -38,7 +38,7 @@ pub(super) async fn disk_usage(
     }
     if wanted("container") {
         let list = door.engine.list(&ListFilter { all: true, ..ListFilter::default() })?;
-        answer.insert("Containers".to_owned(), json!(containers::measured(Arc::clone(&door), list).await?));
+        answer.insert("Containers".to_owned(), json!(containers::measured(Arc::clone(&door), list, version).await?));
     }
     if wanted("volume") {
         answer.insert("Volumes".to_owned(), json!(volumes::with_usage(door.engine.volumes()).await));

@@ -101,7 +101,6 @@ fn status(error: &EngineError) -> StatusCode {
         EngineError::ProgramNotFound(_)
         | EngineError::Program { .. }
         | EngineError::NotACommand(_)
-        | EngineError::NoSuchNetwork(_)
         | EngineError::Image(StoreError::NoWasmPlatform { .. }) => StatusCode::BAD_REQUEST,
         _ => status_of(error.kind()),
     }

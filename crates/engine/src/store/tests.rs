@@ -51,7 +51,13 @@ fn what_was_stored_survives_an_end_without_a_close() {
         error: "e".to_owned(),
         by_hand: true,
         restarts: 1,
-        ports: vec![PortSpec { container: 80, protocol: "tcp".to_owned(), host_ip: String::new(), host: 8080 }],
+        ports: vec![PortSpec {
+            container: 80,
+            protocol: "tcp".to_owned(),
+            host_ip: String::new(),
+            host: 8080,
+            host_last: 0,
+        }],
     };
     store.put_life(bass, &row).unwrap();
     store.rename(bass, "hake").unwrap();

@@ -4,6 +4,7 @@
 
 mod images;
 mod life;
+mod networks;
 mod recovery;
 #[path = "../../../worker/tests/roles/mod.rs"]
 mod roles;

@@ -43,6 +43,7 @@ pub(crate) fn config(dir: &TempDir) -> EngineConfig {
         worker_slots: 16,
         max_workers: 2,
         default_memory: 64 << 20,
+        egress: "deny".to_owned(),
         insecure_registries: Vec::new(),
         registry_certificates: Vec::new(),
     }

@@ -46,6 +46,7 @@ mod upper;
 mod view;
 
 pub(crate) use clock::now_ns;
+pub(crate) use view::Reserved;
 
 pub use access::{Access, Create, Follow};
 pub use descriptor::Descriptor;

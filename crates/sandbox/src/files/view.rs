@@ -54,6 +54,11 @@ impl FileView {
         self.inner.open.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Takes a place among the open files for what is no file.
+    pub(crate) fn reserve(&self) -> Result<Reserved, Errno> {
+        Ok(Reserved { _place: self.inner.place()? })
+    }
+
     /// Forgets that the upper folder is not there. To be called when someone else may have made it.
     pub fn refresh(&self) {
         self.inner.lock().state.presence = super::shared::Presence::Unknown;
@@ -243,4 +248,10 @@ impl FileView {
 fn writable(file: &Descriptor) -> Result<&OpenFile> {
     let open = file.file().ok_or(Errno::IsDirectory)?;
     if file.access().write { Ok(open) } else { Err(Errno::BadDescriptor) }
+}
+
+/// A place among the open files; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    _place: super::descriptor::Place,
 }

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::errno::Errno;
+use super::sockets::Socket;
 use crate::Stream;
 use crate::files::{Descriptor, FileView, Kind, Listing};
+use crate::network::GuestNetwork;
 use crate::working::Folder;
 
 /// What a descriptor number stands for.
@@ -20,6 +22,8 @@ pub(super) enum Entry {
     Output(Stream),
     /// A file or folder.
     Node(Box<Node>),
+    /// A socket.
+    Socket(Arc<Socket>),
 }
 
 /// An open file or folder.
@@ -55,6 +59,7 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct Descriptors {
     files: Arc<FileView>,
+    network: Arc<GuestNetwork>,
     /// The working folder and its absolute path, unless it is the root.
     working: Option<(Descriptor, String)>,
     /// A slot's index is the descriptor's number.
@@ -62,16 +67,22 @@ pub(super) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Standard streams, and from 3 on the folders that are open from the beginning.
-    pub(super) fn new(files: Arc<FileView>, working: Option<(Descriptor, String)>) -> Self {
-        Self { files, working, table: OnceLock::new() }
+    /// Standard streams, from 3 on the folders that are open from the beginning, and then the sockets that listen on the
+    /// ports which the program exposes.
+    pub(super) fn new(
+        files: Arc<FileView>,
+        network: Arc<GuestNetwork>,
+        working: Option<(Descriptor, String)>,
+    ) -> Self {
+        Self { files, network, working, table: OnceLock::new() }
     }
 
     fn table(&self) -> &Vec<Option<Entry>> {
         self.table.get_or_init(|| {
             let streams = [Entry::Input, Entry::Output(Stream::Stdout), Entry::Output(Stream::Stderr)];
             let preopens = Folder::preopens(self.files.root(), self.working.as_ref());
-            streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).collect()
+            let sockets = Socket::given(&self.network).map(|socket| socket.map(Entry::Socket));
+            streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).chain(sockets).collect()
         })
     }
 
@@ -93,7 +104,7 @@ impl Descriptors {
     pub(super) fn node(&self, number: u32) -> Result<&Node, Errno> {
         match self.get(number)? {
             Entry::Node(node) => Ok(node),
-            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
+            _ => Err(Errno::BAD_DESCRIPTOR),
         }
     }
 
@@ -101,7 +112,7 @@ impl Descriptors {
     pub(super) fn node_mut(&mut self, number: u32) -> Result<&mut Node, Errno> {
         match self.get_mut(number)? {
             Entry::Node(node) => Ok(node),
-            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
+            _ => Err(Errno::BAD_DESCRIPTOR),
         }
     }
 
@@ -109,7 +120,7 @@ impl Descriptors {
     pub(super) fn folder(&self, number: u32) -> Result<&Node, Errno> {
         let node = match self.get(number)? {
             Entry::Node(node) => node,
-            Entry::Input | Entry::Output(_) => return Err(Errno::NOT_DIRECTORY),
+            _ => return Err(Errno::NOT_DIRECTORY),
         };
         if node.descriptor().kind() == Kind::Directory { Ok(node) } else { Err(Errno::NOT_DIRECTORY) }
     }

@@ -9,8 +9,10 @@ pub(super) struct Errno(u16);
 impl Errno {
     pub(super) const SUCCESS: Self = Self(0);
     pub(super) const ACCESS: Self = Self(2);
+    pub(super) const AGAIN: Self = Self(6);
     pub(super) const BAD_DESCRIPTOR: Self = Self(8);
     pub(super) const BUSY: Self = Self(10);
+    pub(super) const CONNECTION_RESET: Self = Self(15);
     pub(super) const QUOTA: Self = Self(19);
     pub(super) const EXIST: Self = Self(20);
     pub(super) const FAULT: Self = Self(21);
@@ -25,6 +27,7 @@ impl Errno {
     pub(super) const NAME_TOO_LONG: Self = Self(37);
     pub(super) const NO_ENTRY: Self = Self(44);
     pub(super) const NO_SPACE: Self = Self(51);
+    pub(super) const NOT_CONNECTED: Self = Self(53);
     pub(super) const NOT_DIRECTORY: Self = Self(54);
     pub(super) const NOT_EMPTY: Self = Self(55);
     pub(super) const NOT_SOCKET: Self = Self(57);

@@ -32,7 +32,7 @@ pub(super) fn allocate(process: &Process, fd: u32, offset: u64, len: u64) -> Res
 pub(super) fn sync(process: &Process, fd: u32, data_only: bool) -> Result<(), Errno> {
     match process.descriptors.get(fd)? {
         Entry::Node(node) => Ok(process.files.sync(node.descriptor(), data_only)?),
-        Entry::Input | Entry::Output(_) => Err(Errno::INVALID),
+        Entry::Input | Entry::Output(_) | Entry::Socket(_) => Err(Errno::INVALID),
     }
 }
 
@@ -40,6 +40,10 @@ pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u3
     let stat = match process.descriptors.get(fd)? {
         Entry::Input => types::fdstat(stream_type(process), 0, rights::INPUT, 0),
         Entry::Output(_) => types::fdstat(stream_type(process), fdflags::APPEND, rights::OUTPUT, 0),
+        Entry::Socket(socket) => {
+            let flags = if socket.is_nonblocking() { fdflags::NONBLOCK } else { 0 };
+            types::fdstat(types::SOCKET_STREAM, flags, rights::SOCKET, 0)
+        }
         Entry::Node(node) => {
             let kind = node.descriptor().kind();
             let (base, inheriting) = match kind {
@@ -72,6 +76,10 @@ pub(super) fn fdstat_set_flags(process: &mut Process, fd: u32, flags: u32) -> Re
         }
         Entry::Input | Entry::Output(_) if flags & fdflags::NONBLOCK != 0 => Err(Errno::NOT_SUPPORTED),
         Entry::Input | Entry::Output(_) => Ok(()),
+        Entry::Socket(socket) => {
+            socket.set_flags(flags);
+            Ok(())
+        }
     }
 }
 
@@ -83,6 +91,7 @@ pub(super) fn fdstat_set_rights(process: &Process, fd: u32) -> Result<(), Errno>
 pub(super) fn filestat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     let stat = match process.descriptors.get(fd)? {
         Entry::Input | Entry::Output(_) => types::stream_filestat(stream_type(process)),
+        Entry::Socket(_) => types::stream_filestat(types::SOCKET_STREAM),
         Entry::Node(node) => types::filestat(&process.files.stat(node.descriptor())?),
     };
     memory.store(at, &stat)
@@ -224,7 +233,7 @@ pub(super) fn seek(
     let node = match process.descriptors.get_mut(fd)? {
         Entry::Node(node) if node.descriptor().kind() == Kind::Directory => return Err(Errno::BAD_DESCRIPTOR),
         Entry::Node(node) => node,
-        Entry::Input | Entry::Output(_) => return Err(Errno::SEEK_PIPE),
+        _ => return Err(Errno::SEEK_PIPE),
     };
     let from = match whence {
         0 => 0,
@@ -240,6 +249,6 @@ pub(super) fn seek(
 pub(super) fn tell(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     match process.descriptors.get(fd)? {
         Entry::Node(node) => memory.store_u64(at, node.offset),
-        Entry::Input | Entry::Output(_) => Err(Errno::SEEK_PIPE),
+        _ => Err(Errno::SEEK_PIPE),
     }
 }

@@ -1,7 +1,7 @@
 //! WASI 0.1 (`wasi_snapshot_preview1`) on the file view.
 //!
 //! Every pointer of the guest is checked, nothing a guest passes can make a call fail but with an error number. Calls
-//! wait only on standard streams and in `poll_oneoff`. There are no sockets and no signals.
+//! wait only on standard streams and sockets and in `poll_oneoff`. There are no signals.
 
 mod clocks;
 mod descriptors;
@@ -12,6 +12,7 @@ mod link;
 mod memory;
 mod path;
 mod poll;
+mod sockets;
 mod streams;
 mod types;
 
@@ -64,7 +65,7 @@ impl Process {
     /// The process of a module that exports its memory as `memory`.
     pub(crate) fn new(given: Given, memory: Option<ModuleExport>) -> Self {
         Self {
-            descriptors: Descriptors::new(Arc::clone(&given.files), given.working),
+            descriptors: Descriptors::new(Arc::clone(&given.files), given.network, given.working),
             control: given.control,
             limiter: given.limiter,
             files: given.files,

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use wasmtime::Caller;
 
 use super::descriptors::Entry;
 use super::errno::Errno;
+use super::sockets::Socket;
 use super::memory::GuestMemory;
 use super::{Process, clocks, types, with_memory};
 use crate::Stream;
@@ -27,7 +29,7 @@ const EVENT_SIZE: u32 = 32;
 const LONGEST_SLEEP: Duration = Duration::from_hours(24 * 365);
 
 /// `eventtype` and what makes it happen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Condition {
     /// A clock reaches a time.
     Clock(Instant),
@@ -37,12 +39,14 @@ enum Condition {
     Output(Stream),
     /// A file can be read or written at once: the bytes left to read.
     Ready { kind: u8, bytes: u64 },
+    /// A socket can be read from, accepted on or written to.
+    Socket { kind: u8, socket: Arc<Socket> },
     /// It can't be waited for.
     Failed { kind: u8, errno: Errno },
 }
 
 /// One subscription.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Subscription {
     user_data: u64,
     condition: Condition,
@@ -111,6 +115,7 @@ fn descriptor(process: &Process, fd: u32, kind: u8) -> Result<Condition, Errno> 
         (Entry::Input, FD_READ) => Ok(Condition::Input),
         (Entry::Output(stream), FD_WRITE) => Ok(Condition::Output(*stream)),
         (Entry::Input | Entry::Output(_), _) => Err(Errno::BAD_DESCRIPTOR),
+        (Entry::Socket(socket), _) => Ok(Condition::Socket { kind, socket: Arc::clone(socket) }),
         (Entry::Node(node), FD_READ) if node.descriptor().kind() == Kind::File => {
             let size = process.files.stat(node.descriptor())?.size;
             Ok(Condition::Ready { kind, bytes: size.saturating_sub(node.offset) })
@@ -121,8 +126,8 @@ fn descriptor(process: &Process, fd: u32, kind: u8) -> Result<Condition, Errno> 
 
 /// Waits until at least one condition holds, and gives the events of all that do.
 async fn wait(process: &Process, subscriptions: &[Subscription]) -> Vec<[u8; 32]> {
-    let first = subscriptions.iter().filter_map(|subscription| match subscription.condition {
-        Condition::Clock(at) => Some(at),
+    let first = subscriptions.iter().filter_map(|subscription| match &subscription.condition {
+        Condition::Clock(at) => Some(*at),
         _ => None,
     });
     let alarm = first.min().map(tokio::time::Instant::from_std);
@@ -142,20 +147,24 @@ async fn wait(process: &Process, subscriptions: &[Subscription]) -> Vec<[u8; 32]
 }
 
 fn happened(process: &Process, subscription: &Subscription, rung: bool, cx: &mut Context<'_>) -> Option<[u8; 32]> {
-    let (errno, kind, bytes) = match subscription.condition {
+    let (errno, kind, bytes) = match &subscription.condition {
         // The alarm may ring a hair before the clock's time: the first clock's event must not be lost then.
-        Condition::Clock(at) if rung && at <= Instant::now() + Duration::from_micros(1) => (Errno::SUCCESS, CLOCK, 0),
+        Condition::Clock(at) if rung && *at <= Instant::now() + Duration::from_micros(1) => (Errno::SUCCESS, CLOCK, 0),
         Condition::Clock(_) => return None,
         Condition::Input => {
             let ready = process.stdio.input.as_ref().is_none_or(|input| input.poll_ready(cx).is_ready());
             ready.then_some((Errno::SUCCESS, FD_READ, 1))?
         }
         Condition::Output(stream) => {
-            let ready = process.stdio.output.poll_ready(stream, cx).is_ready();
+            let ready = process.stdio.output.poll_ready(*stream, cx).is_ready();
             ready.then_some((Errno::SUCCESS, FD_WRITE, 1))?
         }
-        Condition::Ready { kind, bytes } => (Errno::SUCCESS, kind, bytes),
-        Condition::Failed { kind, errno } => (errno, kind, 0),
+        Condition::Socket { kind, socket } => {
+            let ready = if *kind == FD_READ { socket.poll_readable(cx) } else { socket.poll_writable(cx) };
+            ready.is_ready().then_some((Errno::SUCCESS, *kind, 1))?
+        }
+        Condition::Ready { kind, bytes } => (Errno::SUCCESS, *kind, *bytes),
+        Condition::Failed { kind, errno } => (*errno, *kind, 0),
     };
     Some(types::event(subscription.user_data, errno, kind, bytes, 0))
 }

@@ -9,7 +9,7 @@ use wasmtime::Caller;
 use super::descriptors::Entry;
 use super::errno::Errno;
 use super::memory::Buffer;
-use super::{Process, fd, with_memory};
+use super::{Process, fd, sockets, with_memory};
 use crate::{InputChunk, Stream};
 
 /// Bytes that one read or write of a standard stream moves at most.
@@ -41,6 +41,9 @@ impl Step {
 }
 
 pub(super) async fn fd_read(mut caller: Caller<'_, Process>, transfer: Transfer) -> wasmtime::Result<i32> {
+    if is_socket(caller.data(), transfer.fd) {
+        return sockets::receive(caller, transfer, 0, None).await;
+    }
     let first = with_memory(&mut caller, |memory, process| {
         Step::from_result((|| {
             if !matches!(process.descriptors.get(transfer.fd)?, Entry::Input) {
@@ -75,7 +78,14 @@ async fn read_input(process: &Process, max: u32) -> bytes::Bytes {
     }
 }
 
+fn is_socket(process: &Process, number: u32) -> bool {
+    matches!(process.descriptors.get(number), Ok(Entry::Socket(_)))
+}
+
 pub(super) async fn fd_write(mut caller: Caller<'_, Process>, transfer: Transfer) -> wasmtime::Result<i32> {
+    if is_socket(caller.data(), transfer.fd) {
+        return sockets::send(caller, transfer, 0).await;
+    }
     loop {
         match with_memory(&mut caller, |memory, process| Step::from_result(try_write(memory, process, transfer)))? {
             Step::Done(result) => return Ok(Errno::code(result)),

@@ -1,9 +1,9 @@
-//! WASI 0.2: the file interfaces on the file view, the rest from wasmtime-wasi.
-//!
-//! Sockets are linked and refuse everything, as outgoing HTTP does.
+//! WASI 0.2: the file interfaces on the file view, the socket interfaces on the virtual network, the rest from
+//! wasmtime-wasi. Outgoing HTTP is linked and refuses everything.
 
 mod bindings;
 mod files;
+mod sockets;
 mod streams;
 
 use wasmtime::Engine;
@@ -23,6 +23,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     filesystem::preopens::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
+    sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -105,6 +105,7 @@ impl Rig {
             user: User::default(),
             limits: Limits::default(),
             tty: false,
+            network: <_>::default(),
         }
     }
 

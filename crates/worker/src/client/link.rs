@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,7 +20,9 @@ use super::process::WorkerProcess;
 use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
-use crate::wire::{Answer, AnswerTo, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, Welcome, code};
+use crate::wire::{
+    Answer, AnswerTo, Exited, Hello, IncomingHead, MAX_SOCKETS, Op, PROTOCOL, Refusal, Request, Welcome, code,
+};
 use crate::{GuestId, journal};
 
 /// How long a worker may take for what it answers at once.
@@ -125,9 +128,23 @@ impl Link {
 
     /// Asks for what may take its time.
     pub(super) async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
+        self.request_with(op, body, Vec::new()).await
+    }
+
+    /// Asks for what may take its time, handing sockets over.
+    pub(super) async fn request_with<T: DeserializeOwned>(
+        &self,
+        op: Op,
+        body: impl Serialize,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<T, ClientError> {
         let name = self.name();
         let seq = self.next.fetch_add(1, Ordering::Relaxed);
-        let message = message(seq, op, body)?;
+        if sockets.len() > MAX_SOCKETS {
+            let message = format!("{} sockets; a worker takes at most {MAX_SOCKETS} at once", sockets.len());
+            return Err(ClientError::Refused { code: code::SOCKETS.to_owned(), message });
+        }
+        let message = message_with(seq, op, sockets.len(), body)?;
         let (answer, answered) = oneshot::channel();
         {
             let mut calls = self.shared.calls.lock();
@@ -137,7 +154,7 @@ impl Link {
             calls.waiting.insert(seq, answer);
         }
         let _waiting = Waiting { shared: &self.shared, seq };
-        self.shared.outbox.send(&message, &[]);
+        self.shared.outbox.send_with(&message, sockets);
         // The reader drops all answers when the worker is gone.
         let answer = answered.await.map_err(|_| ClientError::Gone(name.to_owned()))?;
         let bytes = answer.map_err(|refusal| ClientError::refused(name, refusal))?;
@@ -197,7 +214,12 @@ pub(super) async fn connect(name: &str, socket: &Path) -> Result<UnixStream, Cli
 
 /// A request as it is sent.
 pub(super) fn message(seq: u64, op: Op, body: impl Serialize) -> Result<Vec<u8>, ClientError> {
-    frame::message(&Request { seq, op: op.name(), body }).map_err(|Oversized(bytes)| ClientError::Refused {
+    message_with(seq, op, 0, body)
+}
+
+/// A request with which sockets go.
+fn message_with(seq: u64, op: Op, sockets: usize, body: impl Serialize) -> Result<Vec<u8>, ClientError> {
+    frame::message(&Request { seq, op: op.name(), sockets, body }).map_err(|Oversized(bytes)| ClientError::Refused {
         code: code::TOO_LARGE.to_owned(),
         message: format!(
             "the request {} has {bytes} bytes; a worker takes at most {}",

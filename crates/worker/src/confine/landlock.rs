@@ -1,4 +1,4 @@
-//! Landlock: the files that the process may reach, and no TCP.
+//! Landlock: the files that the process may reach, and no TCP unless its guests may.
 
 use std::path::{Path, PathBuf};
 
@@ -64,12 +64,12 @@ fn restrict(
     add(&confinement.write, write);
     add(&[key.to_owned(), SELF.into()], read);
     add(&TERMINALS.map(PathBuf::from), device);
-    let mut ruleset = Ruleset::default()
+    let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::from_all(KNOWN))?
-        .scope(Scope::from_all(KNOWN))?
-        .create()?;
+        .scope(Scope::from_all(KNOWN))?;
+    let ruleset = if confinement.network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
+    let mut ruleset = ruleset.create()?;
     for (fd, access) in rules {
         ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
     }

@@ -1,5 +1,6 @@
 //! What requests do with guests, and what follows their end.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,12 @@ pub(super) struct Started<H: Host> {
 
 impl<H: Host> Server<H> {
     /// Starts a guest for who is at `from`; the caller must [`Self::watch`] it.
-    pub(super) async fn start(self: &Arc<Self>, request: StartRequest, from: &Outbox) -> Result<Started<H>, Refusal> {
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        request: StartRequest,
+        sockets: Vec<OwnedFd>,
+        from: &Outbox,
+    ) -> Result<Started<H>, Refusal> {
         let StartRequest { id, spec, log, open_stdin, stdin_once, size } = request;
         check_id(&id)?;
         if self.is_ending() {
@@ -51,7 +57,7 @@ impl<H: Host> Server<H> {
         let stdio = self.connect(&entry, &live, open_stdin);
         let wall_clock = Some(spec.limits.wall_clock_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
         self.activity.enter();
-        match self.host.start(spec, stdio).await {
+        match self.host.start(spec, stdio, sockets).await {
             Ok(guest) => {
                 entry.started(guest);
                 Ok(Started { entry, wall_clock })
@@ -235,6 +241,7 @@ fn refusal(error: &SandboxError) -> Refusal {
         SandboxError::Mount { .. } => code::MOUNT,
         SandboxError::WorkingDir { .. } => code::WORKING_DIR,
         SandboxError::Tree(_) => code::TREE,
+        SandboxError::Network(_) => code::NETWORK,
         SandboxError::NotACommand(_) => code::NOT_A_COMMAND,
     };
     Refusal::new(code, error.to_string())

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Attached;
 use super::flags::ContainerArgs;
+use super::publish::{exposable, ports};
 use crate::error::CliError;
 use crate::pairs::{labels, lines, pairs};
 use crate::quantity::{bytes, nanoseconds};
@@ -44,14 +45,16 @@ pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Res
     }
     let (mut exposed, bindings) = ports(&args.publish)?;
     for port in &args.expose {
-        exposed.insert(exposable(port)?, json!({}));
+        exposed.extend(exposable(port)?.into_iter().map(|port| (port, json!({}))));
     }
     config.insert("ExposedPorts".into(), Value::Object(exposed));
-    config.insert("HostConfig".into(), host_config(args, bindings)?);
+    let mut host = host_config(args, bindings)?;
+    args.network.add_to(&mut config, &mut host)?;
+    config.insert("HostConfig".into(), Value::Object(host));
     Ok(Value::Object(config))
 }
 
-fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError> {
+fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Map<String, Value>, CliError> {
     let mut host = Map::new();
     host.insert("Binds".into(), json!(args.volume.iter().map(|v| bind(v)).collect::<Result<Vec<_>, _>>()?));
     host.insert("Mounts".into(), json!(args.mount.iter().map(|m| mount(m)).collect::<Result<Vec<_>, _>>()?));
@@ -61,7 +64,6 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
     host.insert("AutoRemove".into(), json!(args.rm));
     host.insert("GroupAdd".into(), json!(args.group_add));
     host.insert("PortBindings".into(), bindings);
-    host.insert("NetworkMode".into(), json!(args.network.as_deref().unwrap_or("default")));
     host.insert("Isolation".into(), json!(args.isolation.as_deref().unwrap_or_default()));
     host.insert("RestartPolicy".into(), restart(args.restart.as_deref().unwrap_or("no"))?);
     host.insert(
@@ -89,6 +91,9 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         let ms = nanoseconds("--wall-clock", limit)? / 1_000_000;
         annotations.insert("dev.sprat.wall-clock".to_owned(), format!("{ms}ms"));
     }
+    if let Some(rules) = &args.network.egress {
+        annotations.insert("dev.sprat.egress".to_owned(), rules.clone());
+    }
     host.insert("Annotations".into(), json!(annotations));
     if args.publish_all {
         host.insert("PublishAllPorts".into(), json!(true));
@@ -97,7 +102,7 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         host.insert("StorageOpt".into(), json!(pairs("--storage-opt", &args.storage_opt)?));
     }
     args.foreign.add_to(&mut host)?;
-    Ok(Value::Object(host))
+    Ok(host)
 }
 
 /// `-e NAME` passes the caller's variable on, as docker does; files come before flags.
@@ -193,55 +198,9 @@ fn ulimit(text: &str) -> Result<Value, CliError> {
     Ok(json!({"Name": name, "Soft": number(soft)?, "Hard": number(hard)?}))
 }
 
-/// `[IP:][HOST:]CONTAINER[/PROTOCOL]` flags as `ExposedPorts` and `PortBindings`.
-fn ports(flags: &[String]) -> Result<(Map<String, Value>, Value), CliError> {
-    let mut exposed = Map::new();
-    let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for flag in flags {
-        let wrong = || {
-            CliError::new(format!("invalid --publish {flag:?}"))
-                .fix("write [ADDRESS:]HOST:CONTAINER[/tcp|udp]")
-                .status(125)
-        };
-        let (address, protocol) = flag.split_once('/').unwrap_or((flag, "tcp"));
-        let (front, container) = address.rsplit_once(':').unwrap_or(("", address));
-        let (ip, host) = front.rsplit_once(':').unwrap_or(("", front));
-        let port: u16 = container.parse().map_err(|_| wrong())?;
-        if !host.is_empty() {
-            host.parse::<u16>().map_err(|_| wrong())?;
-        }
-        let key = format!("{port}/{protocol}");
-        exposed.insert(key.clone(), json!({}));
-        let ip = ip.trim_start_matches('[').trim_end_matches(']');
-        bindings.entry(key).or_default().push(json!({"HostIp": ip, "HostPort": host}));
-    }
-    Ok((exposed, json!(bindings)))
-}
-
-/// `PORT[/PROTOCOL]`, with its protocol.
-fn exposable(text: &str) -> Result<String, CliError> {
-    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    match port.parse::<u16>() {
-        Ok(port) => Ok(format!("{port}/{protocol}")),
-        Err(e) => {
-            Err(CliError::new(format!("invalid --expose {text:?}")).why(e).fix("write PORT[/tcp|udp]").status(125))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_are_read_in_all_of_dockers_forms() {
-        let flags = ["80", "8080:80", "127.0.0.1:53:53/udp", "[::1]:90:9"].map(str::to_owned);
-        let (_, bindings) = ports(&flags).unwrap();
-        assert_eq!(bindings["80/tcp"], json!([{"HostIp": "", "HostPort": ""}, {"HostIp": "", "HostPort": "8080"}]));
-        assert_eq!(bindings["53/udp"], json!([{"HostIp": "127.0.0.1", "HostPort": "53"}]));
-        assert_eq!(bindings["9/tcp"], json!([{"HostIp": "::1", "HostPort": "90"}]));
-        assert!(ports(&["a:b".to_owned()]).is_err());
-    }
 
     #[test]
     fn lines_of_environment_files_have_names_without_spaces() {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::foreign::Foreign;
+use super::network::NetworkArgs;
 
 /// Options that `run` and `create` share.
 #[derive(Debug, Args)]
@@ -100,18 +101,17 @@ pub(crate) struct ContainerArgs {
     /// Log option: max-size=10m, max-file=3
     #[arg(long, value_name = "KEY=VALUE")]
     pub log_opt: Vec<String>,
-    /// Publish a port: [ADDRESS:]HOST:CONTAINER[/tcp|udp]
+    /// Publish a port or a range of ports: [ADDRESS:]HOST:CONTAINER[/tcp|udp]
     #[arg(short, long, value_name = "PORTS")]
     pub publish: Vec<String>,
     /// Publish all ports that the image exposes, at ports of the system's choice
     #[arg(short = 'P', long)]
     pub publish_all: bool,
-    /// Expose a port: PORT[/tcp|udp]
+    /// Expose a port or a range of ports: PORT[-PORT][/tcp|udp]
     #[arg(long, value_name = "PORT")]
     pub expose: Vec<String>,
-    /// Network
-    #[arg(long, value_name = "NAME")]
-    pub network: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Write the container's id to a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<std::path::PathBuf>,

@@ -32,12 +32,6 @@ pub(crate) struct Foreign {
     #[arg(long, hide = true)]
     volumes_from: Vec<String>,
     #[arg(long, hide = true)]
-    link: Vec<String>,
-    #[arg(long, hide = true)]
-    dns: Vec<String>,
-    #[arg(long, hide = true)]
-    add_host: Vec<String>,
-    #[arg(long, hide = true)]
     sysctl: Vec<String>,
     #[arg(long, hide = true)]
     volume_driver: Option<String>,
@@ -89,9 +83,6 @@ impl Foreign {
             ("CapDrop", &self.cap_drop),
             ("SecurityOpt", &self.security_opt),
             ("VolumesFrom", &self.volumes_from),
-            ("Links", &self.link),
-            ("Dns", &self.dns),
-            ("ExtraHosts", &self.add_host),
         ] {
             if !list.is_empty() {
                 add(key, json!(list));

@@ -66,7 +66,6 @@ fn refusals(host: &HostConfig) -> Vec<(bool, &'static str)> {
             !matches!(host.volume_driver.as_str(), "" | "local"),
             "--volume-driver is not offered: only local volumes are",
         ),
-        (!host.links.is_empty(), "--link is not offered"),
     ]
 }
 
@@ -86,7 +85,6 @@ fn ineffective(host: &HostConfig) -> Vec<(bool, &'static str)> {
         (!host.cgroup_parent.is_empty(), "--cgroup-parent"),
         (host.userns_mode == "host", "--userns"),
         (host.cgroupns_mode == "host", "--cgroupns"),
-        (!host.dns.is_empty() || !host.dns_options.is_empty() || !host.dns_search.is_empty(), "--dns"),
     ]
 }
 
@@ -112,7 +110,6 @@ mod tests {
             (r#"{"UTSMode":"host"}"#, "--uts"),
             (r#"{"VolumesFrom":["a"]}"#, "--volumes-from"),
             (r#"{"VolumeDriver":"nfs"}"#, "--volume-driver"),
-            (r#"{"Links":["a:b"]}"#, "--link"),
             (r#"{"Runtime":"kata"}"#, "kata"),
         ] {
             let message = check_host(text).unwrap_err();
@@ -127,7 +124,6 @@ mod tests {
             (r#"{"SecurityOpt":["seccomp=unconfined"]}"#, "--security-opt"),
             (r#"{"Ulimits":[{"Name":"nproc","Soft":1,"Hard":1}]}"#, "--ulimit nproc"),
             (r#"{"Sysctls":{"a":"b"}}"#, "--sysctl"),
-            (r#"{"Dns":["1.1.1.1"]}"#, "--dns"),
         ] {
             let warnings = check_host(text).unwrap();
             assert!(warnings.len() == 1 && warnings[0].contains(flag), "{text}: {warnings:?}");
