@@ -44,6 +44,7 @@ mod shared;
 mod tests;
 mod upper;
 mod view;
+mod visit;
 
 pub(crate) use clock::now_ns;
 
@@ -53,3 +54,4 @@ pub use errno::Errno;
 pub use listing::Listing;
 pub use node::{DirEntry, Kind, Stat, Times};
 pub use view::FileView;
+pub use visit::Ownership;

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     /// Guards all names of the view.
     pub(super) state: Mutex<State>,
     memory: Mutex<BTreeMap<Box<str>, Arc<MemoryMount>>>,
+    /// It is a visit's: the guests' views lie in another process.
+    pub(super) visiting: bool,
 }
 
 /// What changes with the names.
@@ -97,7 +99,13 @@ impl Shared {
             budget: Budget::new((disk_bytes > 0).then_some(disk_bytes)),
             state: Mutex::default(),
             memory: Mutex::default(),
+            visiting: false,
         }
+    }
+
+    /// What a visit to the upper folder `path` has: it is shared with nobody.
+    pub(super) fn visiting(path: &Path, disk_bytes: u64) -> Arc<Self> {
+        Arc::new(Self { visiting: true, ..Self::new(path, disk_bytes) })
     }
 
     /// What belongs to the upper folder `path`; a view without one shares nothing. The first view's limit counts (0 is none).

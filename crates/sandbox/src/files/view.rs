@@ -14,7 +14,7 @@ use crate::{FilesSpec, Limits, SandboxError, User};
 /// What a guest sees as `/`. One per guest; `Send + Sync`; all methods take `&self`.
 #[derive(Debug)]
 pub struct FileView {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl FileView {
