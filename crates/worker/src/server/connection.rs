@@ -125,6 +125,10 @@ impl<H: Host> Server<H> {
                 answer(outbox, seq, body(message).and_then(usage));
             }
             Op::Forget => answer(outbox, seq, body(message).and_then(|it: Named| self.forget(&it.id))),
+            Op::Exec | Op::Processes | Op::Supply => {
+                let message = format!("this worker does not serve the request {:?} yet", head.op);
+                answer::<()>(outbox, seq, Err(Refusal::new(code::UNKNOWN_REQUEST, message)));
+            }
             Op::Shutdown => {
                 let (server, outbox) = (Arc::clone(self), Arc::clone(outbox));
                 tokio::spawn(async move {
