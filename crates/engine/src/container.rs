@@ -46,6 +46,8 @@ pub struct Container {
     pub upper: PathBuf,
     /// Layers of its image, lowest first.
     pub layers: Vec<PathBuf>,
+    /// Ids of further programs that were asked for and have not ended.
+    pub execs: Vec<String>,
     /// Published ports as bound while it runs.
     pub ports: Vec<crate::PortSpec>,
 }
@@ -80,6 +82,8 @@ pub struct ContainerState {
     pub pid: u32,
     /// Why the last start failed, or why its worker is gone; empty otherwise.
     pub error: String,
+    /// Whether it is well, if it has a health check and was started.
+    pub health: Option<crate::Health>,
 }
 
 /// How a run ended.

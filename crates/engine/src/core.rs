@@ -15,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::containers::Containers;
+use crate::execs::Execs;
 use crate::facts::FactsShelf;
 use crate::placement::Workers;
 use crate::record::Record;
 use crate::steps::Steps;
 use crate::store::SharedStore;
 use crate::volumes::Volumes;
+use crate::within::Trees;
 use crate::{ContainerId, EngineConfig, EngineError, EventKind};
 
 /// What all operations share.
@@ -39,6 +41,10 @@ pub(crate) struct Core {
     pub(crate) bus: Bus,
     /// RUN steps of builds.
     pub(crate) steps: Arc<Steps>,
+    /// Further programs of containers.
+    pub(crate) execs: Execs,
+    /// Files of the images that were looked at last.
+    pub(crate) trees: Arc<Trees>,
     /// Held while a volume is being filled from an image.
     pub(crate) filling: tokio::sync::Mutex<()>,
     /// Ends all tasks.

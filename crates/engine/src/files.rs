@@ -6,8 +6,11 @@ mod changes;
 mod copy_in;
 mod copy_out;
 mod evaluate;
+mod found;
 mod visit;
 
 pub use changes::{Change, ChangeKind};
 pub use copy_in::CopyIn;
+pub(crate) use found::Found;
+
 pub use copy_out::{PathKind, PathStat};

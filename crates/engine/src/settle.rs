@@ -200,9 +200,6 @@ pub(crate) fn warnings(spec: &ContainerSpec) -> Vec<String> {
     if spec.network == "host" {
         warnings.push("--network host has no effect: guests cannot reach any network yet".to_owned());
     }
-    if spec.healthcheck.as_ref().is_some_and(|check| check.test.first().is_some_and(|kind| kind != "NONE")) {
-        warnings.push("Health checks have no effect yet".to_owned());
-    }
     if spec.isolation == Isolation::Process && spec.cpu_millis.is_some() {
         warnings.push("A CPU limit has no effect with --isolation process: its code is not interruptible".to_owned());
     }

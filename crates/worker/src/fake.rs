@@ -64,6 +64,8 @@ impl Running for FakeGuest {
     }
 
     fn pause(&self, _paused: bool) {}
+
+    fn refresh(&self) {}
 }
 
 async fn play(script: &[String], stdio: &Stdio) -> Exit {

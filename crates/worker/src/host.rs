@@ -20,6 +20,8 @@ pub(crate) trait Running: Clone + Send + Sync + 'static {
     fn wait(&self) -> impl Future<Output = Exit> + Send;
     fn usage(&self) -> Usage;
     fn pause(&self, paused: bool);
+    /// Its files were changed from outside.
+    fn refresh(&self);
 }
 
 /// The sandbox of this process.
@@ -66,5 +68,9 @@ impl Running for Guest {
 
     fn pause(&self, paused: bool) {
         Self::pause(self, paused);
+    }
+
+    fn refresh(&self) {
+        Self::refresh(self);
     }
 }

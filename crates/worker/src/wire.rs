@@ -36,10 +36,11 @@ pub(crate) enum Op {
     Exec,
     Processes,
     Supply,
+    Refresh,
 }
 
 impl Op {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Hello,
         Self::Start,
         Self::Attach,
@@ -53,6 +54,7 @@ impl Op {
         Self::Exec,
         Self::Processes,
         Self::Supply,
+        Self::Refresh,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -70,6 +72,7 @@ impl Op {
             Self::Exec => "exec",
             Self::Processes => "processes",
             Self::Supply => "supply",
+            Self::Refresh => "refresh",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write as _};
+use std::io::{BufWriter, Read};
 use std::sync::Arc;
 
 use sprat_image::layer::{Attributes, LayerError, MAX_PATH_DEPTH, TarWriter};
@@ -74,8 +74,7 @@ impl Core {
             let mut to = BufWriter::with_capacity(CHUNK, to);
             let mut packing = Packing::new(&visit, &mut to);
             packing.pack(&asked).map_err(|error| as_asked(error, &path))?;
-            packing.tar.finish().map_err(failed)?;
-            to.flush().map_err(EngineError::io("write the archive"))
+            packing.tar.finish().map_err(failed)
         })
         .await
     }
@@ -89,8 +88,7 @@ impl Core {
             let mut to = BufWriter::with_capacity(CHUNK, to);
             let mut packing = Packing::new(&visit, &mut to);
             packing.folder("", "", 0)?;
-            packing.tar.finish().map_err(failed)?;
-            to.flush().map_err(EngineError::io("write the archive"))
+            packing.tar.finish().map_err(failed)
         })
         .await
     }

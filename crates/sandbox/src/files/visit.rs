@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
-use sprat_image::Tree;
+use sprat_image::{NodeId, Tree};
 
 use super::descriptor::Descriptor;
 use super::errno::{Errno, Result};
@@ -43,6 +43,15 @@ impl FileView {
     pub fn visit(files: &FilesSpec, tree: Arc<Tree>, limits: &Limits) -> std::result::Result<Self, SandboxError> {
         let shared = Shared::visiting(&files.upper, limits.disk_bytes);
         Ok(Self { inner: Arc::new(Inner::over(shared, files, tree, &User::default(), limits)?) })
+    }
+
+    /// The image's node that a path means, with links followed; `None` if it means none, or one that was changed.
+    #[must_use]
+    pub fn image_node(&self, folder: &Descriptor, path: &str) -> Option<NodeId> {
+        match self.inner.lock().resolve(folder, path, Last::Follow).ok()?.entry? {
+            Entry::Lower(node) => Some(node),
+            _ => None,
+        }
     }
 
     /// Owner and mode of a path.

@@ -30,6 +30,14 @@ impl Client {
         Ok(list.processes)
     }
 
+    /// The files of a guest's container were changed from outside: it looks anew at what it has written.
+    ///
+    /// # Errors
+    /// No such guest, it ended, or the worker is gone or does not answer within 10 s.
+    pub async fn refresh(&self, id: &str) -> Result<(), ClientError> {
+        self.link.request_soon(Op::Refresh, Named { id: id.to_owned() }).await
+    }
+
     /// Answers [`super::Event::Wanted`]: the program, compiled to be interruptible whatever the worker, or why there is none.
     ///
     /// # Errors

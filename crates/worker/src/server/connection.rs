@@ -129,6 +129,7 @@ impl<H: Host> Server<H> {
                 let message = format!("this worker does not serve the request {:?} yet", head.op);
                 answer::<()>(outbox, seq, Err(Refusal::new(code::UNKNOWN_REQUEST, message)));
             }
+            Op::Refresh => answer(outbox, seq, body(message).and_then(|it: Named| self.refresh(&it.id))),
             Op::Shutdown => {
                 let (server, outbox) = (Arc::clone(self), Arc::clone(outbox));
                 tokio::spawn(async move {

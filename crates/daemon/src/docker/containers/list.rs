@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use sprat_docker_api::{ContainerSummary, ListedPort, MountPoint, SummaryHostConfig, SummaryNetworks};
-use sprat_engine::{Container, ListFilter, Status};
+use sprat_engine::{Container, HealthStatus, ListFilter, Status};
 
 use crate::docker::params::Params;
 use crate::docker::{ApiError, Door, networks};
@@ -92,7 +92,13 @@ fn status(container: &Container, now: Timestamp) -> String {
     let ended = || since(state.exit.as_ref().map(|exit| exit.at));
     match state.status {
         Status::Created => "Created".to_owned(),
-        Status::Running => format!("Up {}", since(state.started)),
+        Status::Running => match &state.health {
+            None => format!("Up {}", since(state.started)),
+            Some(health) if health.status == HealthStatus::Starting => {
+                format!("Up {} (health: starting)", since(state.started))
+            }
+            Some(health) => format!("Up {} ({})", since(state.started), health.status.as_str()),
+        },
         Status::Paused => format!("Up {} (Paused)", since(state.started)),
         Status::Restarting => format!("Restarting ({code}) {} ago", ended()),
         Status::Removing => "Removal In Progress".to_owned(),
