@@ -238,6 +238,36 @@ pub struct ContainerState {
     pub started_at: String,
     /// When it last ended.
     pub finished_at: String,
+    /// Whether it is well, if it has a health check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// Whether a container is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// `starting`, `healthy` or `unhealthy`.
+    pub status: String,
+    /// Failures in a row.
+    pub failing_streak: u32,
+    /// The last results, oldest first.
+    #[serde(deserialize_with = "null_default")]
+    pub log: Vec<HealthResult>,
+}
+
+/// The result of one health check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HealthResult {
+    /// When it began.
+    pub start: String,
+    /// When it ended.
+    pub end: String,
+    /// 0 is well.
+    pub exit_code: i32,
+    /// What it wrote.
+    pub output: String,
 }
 
 /// A container's networks, with the top-level fields that old clients read.

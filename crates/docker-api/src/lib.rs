@@ -11,6 +11,8 @@ mod create;
 mod detach;
 mod error;
 mod event;
+mod exec;
+mod files;
 mod filters;
 mod framing;
 mod host_config;
@@ -30,13 +32,15 @@ mod volume;
 
 pub use auth::{AuthError, RegistryAuth};
 pub use container::{
-    ContainerInspect, ContainerState, ContainerSummary, CreateResponse, EndpointSettings, ListedPort, MountPoint,
+    ContainerInspect, ContainerState, ContainerSummary, CreateResponse, EndpointSettings, Health, HealthResult, ListedPort, MountPoint,
     NetworkSettings, PortBinding, SummaryHostConfig, SummaryNetworks, WaitError, WaitResponse,
 };
 pub use create::{CreateRequest, HealthcheckRequest, NetworkingRequest, Words};
 pub use detach::{DetachError, DetachKeys, Detached};
 pub use error::ErrorBody;
 pub use event::{Actor, EventMessage};
+pub use exec::{ExecCreateRequest, ExecInspect, ExecStartRequest, ProcessConfig, TopResponse, UpdateResponse};
+pub use files::{ContainerPathStat, FileChange, go_mode, go_permissions};
 pub use filters::{FilterError, Filters};
 pub use framing::{Frame, FrameDecoder, FrameError, HEADER_LEN, MAX_FRAME_BYTES, StdStream, encode, header};
 pub use host_config::{HostConfig, LogConfig, RestartPolicyRequest, Ulimit};

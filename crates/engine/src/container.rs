@@ -52,6 +52,8 @@ pub struct Container {
     pub networks: Vec<crate::EndpointView>,
     /// What it may reach outside, in effect.
     pub egress: String,
+    /// Ids of further programs that were asked for and have not ended.
+    pub execs: Vec<String>,
     /// Published ports as bound while it runs.
     pub ports: Vec<crate::PortSpec>,
 }
@@ -86,6 +88,8 @@ pub struct ContainerState {
     pub pid: u32,
     /// Why the last start failed, or why its worker is gone; empty otherwise.
     pub error: String,
+    /// Whether it is well, if it has a health check and was started.
+    pub health: Option<crate::Health>,
 }
 
 /// How a run ended.

@@ -137,18 +137,31 @@ impl Core {
             life.row.state = life.row.state.step(input).map_err(|refusal| record.refused(refusal))?.0;
         }
         self.persist(&record);
+        if paused {
+            Self::unwatch_health(&record);
+        } else {
+            self.watch_health(&record, false);
+        }
         self.tell(&record, if paused { "pause" } else { "unpause" }, &[]);
         Ok(())
     }
 
     /// The worker and the guest of a container that runs.
-    fn guest(&self, record: &Record) -> Result<(Arc<Worker>, String), EngineError> {
+    pub(crate) fn guest(&self, record: &Record) -> Result<(Arc<Worker>, String), EngineError> {
         let life = record.life();
         check_answering(&life)?;
         let worker = life.place.as_ref().filter(|_| life.row.state.is_live()).map(|place| Arc::clone(place.worker()));
         let run = life.row.run;
         drop(life);
         worker.map(|worker| (worker, record.guest_id(run))).ok_or_else(|| record.refused(Refusal::NotRunning))
+    }
+
+    /// A running container's files were changed from here: its guest must not go on from what it knew.
+    pub(crate) async fn files_changed(&self, record: &Record) {
+        let Ok((worker, guest)) = self.guest(record) else { return };
+        if let Err(error) = worker.client.refresh(&guest).await {
+            tracing::debug!(container = %record.id, %error, "its guest was not told of changed files");
+        }
     }
 
     /// Kills a container if it runs, so that it can be removed. Its operation lock is held.
@@ -277,7 +290,7 @@ fn unanswered(record: &Record, error: ClientError) -> EngineError {
 }
 
 /// A guest or worker that is gone already has ended: its exit is on the way.
-fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
+pub(crate) fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
     match result {
         Ok(()) | Err(ClientError::Gone(_) | ClientError::Ended(_) | ClientError::Refused { .. }) => Ok(()),
         Err(error) => Err(EngineError::Worker(error.to_string())),

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::containers::Containers;
+use crate::execs::Execs;
 use crate::facts::FactsShelf;
 use crate::networks::{Networks, Reach};
 use crate::placement::Workers;
@@ -22,6 +23,7 @@ use crate::record::Record;
 use crate::steps::Steps;
 use crate::store::SharedStore;
 use crate::volumes::Volumes;
+use crate::within::Trees;
 use crate::{ContainerId, EngineConfig, EngineError, EventKind};
 
 /// What all operations share.
@@ -43,6 +45,10 @@ pub(crate) struct Core {
     pub(crate) bus: Bus,
     /// RUN steps of builds.
     pub(crate) steps: Arc<Steps>,
+    /// Further programs of containers.
+    pub(crate) execs: Execs,
+    /// Files of the images that were looked at last.
+    pub(crate) trees: Arc<Trees>,
     /// Held while a volume is being filled from an image.
     pub(crate) filling: tokio::sync::Mutex<()>,
     /// Ends all tasks.

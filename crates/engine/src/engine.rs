@@ -1,5 +1,9 @@
 //! [`Engine`]: every operation of the doors.
 
+mod exec;
+mod files;
+mod update;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -37,6 +37,17 @@ pub enum EngineError {
     /// More than one container has this short id.
     #[error("Multiple IDs found with provided prefix: {0}")]
     AmbiguousContainer(String),
+    /// No further program of a container has this id, or not any more.
+    #[error("No such exec instance: {0}")]
+    NoSuchExec(String),
+    /// Nothing is at this path of the container.
+    #[error("Could not find the file {path} in container {container}")]
+    NoSuchFile {
+        /// The path as asked for.
+        path: String,
+        /// The container's id.
+        container: String,
+    },
     /// No volume has this name.
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),
@@ -149,7 +160,9 @@ impl EngineError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchContainer(_) | Self::NoSuchVolume(_) => ErrorKind::NotFound,
+            Self::NoSuchContainer(_) | Self::NoSuchExec(_) | Self::NoSuchFile { .. } | Self::NoSuchVolume(_) => {
+                ErrorKind::NotFound
+            }
             Self::NameTaken { .. } | Self::State { .. } | Self::VolumeInUse { .. } => ErrorKind::Conflict,
             Self::NotModified => ErrorKind::NotModified,
             Self::AmbiguousContainer(_)
@@ -175,6 +188,8 @@ impl EngineError {
         match self {
             Self::NoSuchContainer(_) => "container_not_found",
             Self::AmbiguousContainer(_) => "container_ambiguous",
+            Self::NoSuchExec(_) => "exec_not_found",
+            Self::NoSuchFile { .. } => "file_not_found",
             Self::NoSuchVolume(_) => "volume_not_found",
             Self::Network(source) => source.code(),
             Self::NameTaken { .. } => "container_name_taken",
@@ -222,6 +237,8 @@ impl EngineError {
             Self::Image(StoreError::NotFound(_)) => Some("pull or build it first; `images` lists what is there"),
             Self::NotStarted(_) | Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
             Self::NameTaken { .. }
+            | Self::NoSuchExec(_)
+            | Self::NoSuchFile { .. }
             | Self::State { .. }
             | Self::NotModified
             | Self::Invalid(_)

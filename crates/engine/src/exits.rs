@@ -27,6 +27,10 @@ pub(crate) async fn follow_workers(core: Arc<Core>, mut events: mpsc::UnboundedR
         let Some((worker, event)) = next else { return };
         match event {
             WorkerEvent::Exited { id, exit, at_ns, .. } => core.exited(&worker, &id, &exit, at_ns),
+            WorkerEvent::Wanted { ticket, id, path, user } => {
+                // On a task of its own, as it may have to be compiled. A worker has a limit of processes that may ask.
+                tokio::spawn(Arc::clone(&core).wanted(worker, ticket, id, path, user));
+            }
             WorkerEvent::Gone => core.worker_gone(&worker),
         }
     }
@@ -74,6 +78,9 @@ impl Core {
             // Its worker was for it alone and ends with it.
             return;
         }
+        if self.exec_exited(worker, guest, exit) {
+            return;
+        }
         let known = parse_guest_id(guest).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
         match known {
             Some((record, run)) if is_run(&record, run, worker) => {
@@ -86,7 +93,7 @@ impl Core {
         }
     }
 
-    fn forget(&self, worker: &str, guest: &str) {
+    pub(crate) fn forget(&self, worker: &str, guest: &str) {
         let Some(worker) = self.workers.find(worker) else { return };
         let guest = guest.to_owned();
         tokio::spawn(async move { forget(&worker, &guest).await });
@@ -96,7 +103,7 @@ impl Core {
     pub(crate) fn ended(self: &Arc<Self>, record: &Arc<Record>, info: ExitInfo) -> bool {
         let (actions, ports) = {
             let mut life = record.life();
-            let again = restart::wanted(record.spec.restart, info.code, life.row.restarts) && !self.is_stopping();
+            let again = restart::wanted(record.terms().spec.restart, info.code, life.row.restarts) && !self.is_stopping();
             let Ok((state, actions)) = life.row.state.step(Input::Exited { again }) else { return true };
             if actions.contains(&Action::ParkExit) {
                 life.parked = Some(Box::new(RunEnd { info }));
@@ -114,6 +121,8 @@ impl Core {
             (actions, life.ports.take())
         };
         drop(ports);
+        Self::unwatch_health(record);
+        self.execs_end(record);
         let durable = self.persist(record);
         if info.oom_killed {
             self.tell(record, "oom", &[]);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sprat_image::{Digest, Image, ImageConfig, Lease, Tree};
+use sprat_image::{Digest, Image, ImageConfig, Lease, NodeId, Tree};
 
 use crate::EngineError;
 use crate::record::ProgramRef;
@@ -24,6 +24,7 @@ pub(crate) struct ImageFacts {
     _lease: Option<Lease>,
     tree: Mutex<Weak<Tree>>,
     programs: Mutex<HashMap<ProgramKey, ProgramRef>>,
+    nodes: Mutex<HashMap<NodeId, ProgramRef>>,
     accounts: std::sync::OnceLock<Arc<Accounts>>,
 }
 
@@ -61,6 +62,7 @@ impl ImageFacts {
             _lease: lease,
             tree: Mutex::default(),
             programs: Mutex::default(),
+            nodes: Mutex::default(),
             accounts: std::sync::OnceLock::new(),
         }
     }
@@ -112,6 +114,19 @@ impl ImageFacts {
     /// The program found before for this request.
     pub(crate) fn program(&self, key: &ProgramKey) -> Option<ProgramRef> {
         self.programs.lock().get(key).cloned()
+    }
+
+    /// The program found before at a node.
+    pub(crate) fn node_program(&self, node: NodeId) -> Option<ProgramRef> {
+        self.nodes.lock().get(&node).cloned()
+    }
+
+    /// Remembers the program at a node.
+    pub(crate) fn remember_node(&self, node: NodeId, program: ProgramRef) {
+        let mut nodes = self.nodes.lock();
+        if nodes.len() < PROGRAMS {
+            nodes.insert(node, program);
+        }
     }
 
     /// Remembers a program.

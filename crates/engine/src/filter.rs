@@ -120,7 +120,11 @@ impl Wanted {
                 "network" => any(&|value| on_network(record, value)),
                 "publish" => any(&|value| publishes(record, value)),
                 "expose" => any(&|value| exposed(record).iter().any(|port| same_port(port, value))),
-                "health" => any(&|value| value == "none"),
+                "health" => {
+                    let life = record.life();
+                    let health = life.health.as_ref().map_or("none", |monitor| monitor.health.status.as_str());
+                    any(&|value| value == health)
+                }
                 "isolation" => any(&|value| value == isolation(record)),
                 "is-task" => any(&|value| matches!(value, "false" | "0")),
                 // Judged above.

@@ -30,4 +30,6 @@ pub struct CommitRequest {
     pub author: String,
     /// Dockerfile lines.
     pub changes: Vec<String>,
+    /// The container is held meanwhile, if it runs.
+    pub pause: bool,
 }

@@ -200,16 +200,34 @@ impl Core {
 
     pub(crate) async fn commit(self: Arc<Self>, request: CommitRequest) -> Result<Digest, EngineError> {
         let record = self.containers.find(&request.container)?;
-        // Nothing may remove the container meanwhile. What it still writes may or may not be in the image.
+        // Nothing may remove the container meanwhile. What it still writes, if it is not held, may or may not be in the
+        // image.
         let _op = record.op.lock().await;
         record.refuse_if_removed()?;
-        let id = {
+        let held = if request.pause { self.hold(&record).await } else { None };
+        let committed = {
             let (core, record) = (Arc::clone(&self), Arc::clone(&record));
-            blocking(move || core.commit_now(&record, &request)).await?
+            blocking(move || core.commit_now(&record, &request)).await
         };
+        if let Some((worker, guest)) = held
+            && let Err(error) = worker.client.pause(&guest, false).await
+        {
+            tracing::debug!(container = %record.id, %error, "it ended while it was held");
+        }
+        let id = committed?;
         self.tell(&record, "commit", &[("imageID", id.to_string())]);
         self.compile(&id).await;
         Ok(id)
+    }
+
+    /// Holds a container that runs; it is still shown as running. `None`: there is nothing to let go on.
+    async fn hold(&self, record: &Record) -> Option<(Arc<crate::placement::Worker>, String)> {
+        if record.life().row.state != State::Running {
+            return None;
+        }
+        let (worker, guest) = self.guest(record).ok()?;
+        worker.client.pause(&guest, true).await.ok()?;
+        Some((worker, guest))
     }
 
     fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {

@@ -156,6 +156,7 @@ impl Core {
             life.parked.take()
         };
         self.persist(record);
+        self.watch_health(record, true);
         if let Some(end) = parked {
             self.ended(record, end.info);
         }
@@ -163,7 +164,7 @@ impl Core {
 
     fn start_failed(self: &Arc<Self>, record: &Arc<Record>, error: &EngineError) {
         let mut life = record.life();
-        let again = restart::wanted(record.spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
+        let again = restart::wanted(record.terms().spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
         let Ok((state, actions)) = life.row.state.step(Input::StartFailed { again }) else { return };
         life.row.state = state;
         life.row.worker = None;
@@ -245,11 +246,11 @@ impl Core {
             spec: Spec {
                 program,
                 args: settled.argv.clone(),
-                env: environment(record),
+                env: environment(record, &settled.env, spec.tty, &settled.home),
                 cwd: settled.working_dir.clone(),
                 files: self.files(record, joined.files),
                 user: settled.ids.clone(),
-                limits: settled.limits.clone(),
+                limits: record.terms().limits,
                 tty: spec.tty,
                 network: joined.spec,
             },
@@ -260,7 +261,8 @@ impl Core {
         }
     }
 
-    fn files(&self, record: &Record, provided: Vec<(String, String)>) -> FilesSpec {
+    /// What the container's guests see as `/`.
+    pub(crate) fn files(&self, record: &Record, provided: Vec<(String, String)>) -> FilesSpec {
         let mount = |point: &crate::MountPoint| Mount {
             target: point.target.clone(),
             source: match point.kind.as_str() {
@@ -314,13 +316,12 @@ pub(crate) fn hostname(record: &Record) -> String {
 }
 
 /// The environment of the guest: docker's own variables, then those in effect.
-fn environment(record: &Record) -> Vec<(String, String)> {
-    let env = &record.settled.env;
+pub(crate) fn environment(record: &Record, env: &[String], tty: bool, home: &str) -> Vec<(String, String)> {
     let mut own = vec![("PATH", settle::path(env).to_owned()), ("HOSTNAME", hostname(record))];
-    if record.spec.tty {
+    if tty {
         own.push(("TERM", "xterm".to_owned()));
     }
-    own.push(("HOME", record.settled.home.clone()));
+    own.push(("HOME", home.to_owned()));
     let own = own.into_iter().filter(|(name, _)| settle::variable(env, name).is_none());
     let own = own.map(|(name, value)| (name.to_owned(), value));
     let given = env.iter().filter_map(|entry| entry.split_once('='));

@@ -15,10 +15,15 @@ mod create;
 mod engine;
 mod error;
 mod event;
+mod exec;
+mod exec_run;
+mod execs;
 mod exits;
 mod facts;
+mod files;
 mod filter;
 mod gate;
+mod health;
 mod id;
 mod image;
 mod images;
@@ -46,15 +51,20 @@ mod spec;
 mod state;
 mod steps;
 mod store;
+mod update;
 mod user;
 mod volume;
 mod volumes;
+mod within;
 
 pub use config::EngineConfig;
 pub use container::{Container, ContainerState, ExitInfo, MountPoint, Status};
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind};
 pub use event::{Event, EventFilter, EventKind};
+pub use exec::{Exec, ExecSpec, Process};
+pub use files::{Change, ChangeKind, CopyIn, PathKind, PathStat};
+pub use health::{Health, HealthResult, HealthStatus};
 pub use id::ContainerId;
 pub use image::{BuildRequest, CommitRequest};
 pub use logs::{LogEntry, LogQuery};
@@ -66,7 +76,7 @@ pub use networks::NetworkError;
 pub use options::{AttachOptions, Created, Info, ListFilter, RemoveOptions, StopOptions, WaitCondition};
 pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
 pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};
-pub use sprat_image::registry::Credentials;
+pub use sprat_image::registry::{Credentials, Remote};
 pub use sprat_image::{
     Digest, Healthcheck, HistoryEntry, Image, ImageConfig, Layer, Progress, ProgressSink, PruneReport, Reference,
     RemoveReport, StoreError,
@@ -74,5 +84,6 @@ pub use sprat_image::{
 pub use sprat_program::{CompileProgress, CompilerCommand, Description, ProgramError};
 pub use sprat_sandbox::{Stream, Usage};
 pub use sprat_worker::Attachment;
+pub use update::Update;
 pub use volume::{Volume, VolumeSpec};
 pub use volumes::tree_size;

@@ -13,7 +13,7 @@ use crate::record::ProgramRef;
 use crate::{EngineError, MountPoint};
 
 /// Largest binary read, in bytes.
-const PROGRAM_LIMIT: u64 = 256 << 20;
+pub(crate) const PROGRAM_LIMIT: u64 = 256 << 20;
 
 /// What is looked for, and where.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ async fn compile(
     Ok((program, artifact))
 }
 
-fn check_kind(path: &str, artifact: &Artifact) -> Result<(), EngineError> {
+pub(crate) fn check_kind(path: &str, artifact: &Artifact) -> Result<(), EngineError> {
     let what = match artifact.description.kind {
         Kind::Command => return Ok(()),
         Kind::HttpService => "it serves HTTP (wasi:http), which `run` does not serve yet",
@@ -123,7 +123,7 @@ fn find(facts: &ImageFacts, wanted: &Wanted) -> Result<Found, EngineError> {
 }
 
 /// Paths to look at, in order: `PATH`, then the working folder, where images of a single `.wasm` have it.
-fn candidates(name: &str, path: &str, cwd: &str) -> Vec<String> {
+pub(crate) fn candidates(name: &str, path: &str, cwd: &str) -> Vec<String> {
     if name.is_empty() {
         return Vec::new();
     }

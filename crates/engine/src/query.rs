@@ -22,7 +22,7 @@ impl Core {
             id: record.id,
             name,
             image: record.facts.data.id.clone(),
-            spec: Arc::clone(&record.spec),
+            spec: record.terms().spec,
             argv: settled.argv.clone(),
             env: settled.env.clone(),
             working_dir: settled.working_dir.clone(),
@@ -43,6 +43,7 @@ impl Core {
             networks: self.network_views(record),
             egress: record.spec.egress.clone().unwrap_or_else(|| self.config.egress.clone()),
             ports,
+            execs: self.execs.open(record.id),
         }
     }
 
@@ -50,7 +51,7 @@ impl Core {
     pub(crate) fn inspect(&self, name: &str) -> Result<Container, EngineError> {
         let record = self.containers.find(name)?;
         let mut snapshot = self.snapshot(&record);
-        let mut spec = (*record.spec).clone();
+        let mut spec = (*snapshot.spec).clone();
         spec.door_data = self.store.door_data(record.id)?;
         snapshot.spec = Arc::new(spec);
         Ok(snapshot)

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::facts::ImageFacts;
+use crate::health::Monitor;
 use crate::networks::Endpoints;
 use crate::placement::Place;
 use crate::ports::BoundPorts;
@@ -37,7 +38,16 @@ pub(crate) struct Record {
     pub(crate) settled: Settled,
     /// Held by operations that must not overlap.
     pub(crate) op: tokio::sync::Mutex<()>,
+    /// What `update` changed of `spec` and of `settled`'s limits.
+    terms: Mutex<Option<Terms>>,
     life: Mutex<Life>,
+}
+
+/// What is asked of a container and what limits it has, with what `update` changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) spec: Arc<ContainerSpec>,
+    pub(crate) limits: Limits,
 }
 
 /// What is in effect: the request over the image's defaults. Never changes.
@@ -120,6 +130,8 @@ pub(crate) struct Life {
     pub(crate) parked: Option<Box<RunEnd>>,
     /// Size of its terminal, when it was set before the start.
     pub(crate) size: Option<(u16, u16)>,
+    /// Its health, if it has a check and was started.
+    pub(crate) health: Option<Box<Monitor>>,
     /// The last wait of its restart policy.
     pub(crate) backoff: Duration,
     pub(crate) timer: Option<AbortHandle>,
@@ -149,12 +161,23 @@ impl Record {
         row: LifeRow,
     ) -> Self {
         let life = Mutex::new(Life::new(name, row));
-        Self { id, created, spec, facts, settled, op: tokio::sync::Mutex::new(()), life }
+        Self { id, created, spec, facts, settled, op: tokio::sync::Mutex::new(()), terms: Mutex::new(None), life }
     }
 
     /// What changes. Never hold it across an await.
     pub(crate) fn life(&self) -> MutexGuard<'_, Life> {
         self.life.lock()
+    }
+
+    /// What is asked of it and what limits it has now.
+    pub(crate) fn terms(&self) -> Terms {
+        let changed = self.terms.lock().clone();
+        changed.unwrap_or_else(|| Terms { spec: Arc::clone(&self.spec), limits: self.settled.limits.clone() })
+    }
+
+    /// Changes what is asked of it and what limits it has.
+    pub(crate) fn agree(&self, spec: ContainerSpec, limits: Limits) {
+        *self.terms.lock() = Some(Terms { spec: Arc::new(spec), limits });
     }
 
     /// Its name.
@@ -213,6 +236,7 @@ impl Life {
             endpoints: None,
             parked: None,
             size: None,
+            health: None,
             backoff: Duration::ZERO,
             timer: None,
             waiters: Vec::new(),
@@ -272,6 +296,7 @@ impl Life {
             exit: self.row.exit.clone(),
             pid: if self.row.state.is_live() { self.place.as_ref().map_or(0, Place::pid) } else { 0 },
             error: self.row.error.clone(),
+            health: self.health.as_ref().map(|monitor| monitor.health.clone()),
         }
     }
 

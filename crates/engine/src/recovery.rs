@@ -77,6 +77,8 @@ impl Core {
             workers,
             bus: Bus::new(),
             steps: Arc::default(),
+            execs: crate::execs::Execs::default(),
+            trees: Arc::default(),
             filling: tokio::sync::Mutex::default(),
             ending: CancellationToken::new(),
             stopping: AtomicBool::new(false),
@@ -240,6 +242,13 @@ impl Core {
 
     /// A guest that a worker knows.
     async fn adopt(self: &Arc<Self>, worker: &Arc<Worker>, guest: GuestStatus) {
+        if crate::execs::Execs::is_exec(&guest.id) {
+            // It goes on without anybody who could ask for its end.
+            if matches!(guest.state, GuestState::Exited { .. }) {
+                forget(worker, &guest.id).await;
+            }
+            return;
+        }
         let known = parse_guest_id(&guest.id).and_then(|(id, run)| Some((self.containers.by_id(&id)?, run)));
         let record = known.filter(|(record, run)| {
             let life = record.life();
@@ -283,6 +292,9 @@ impl Core {
         drop(life);
         self.found_running(record, &worker.name);
         self.persist(record);
+        if !paused {
+            self.watch_health(record, false);
+        }
     }
 
     /// An exit in the journal of a worker that is gone.
@@ -339,7 +351,7 @@ impl Core {
                 self.schedule_restart(&record);
             } else if state == State::Exited && record.spec.auto_remove {
                 self.after(&record, &[crate::state::Action::AutoRemove]);
-            } else if state == State::Exited && restart::wanted_at_open(record.spec.restart, by_hand, code, count) {
+            } else if state == State::Exited && restart::wanted_at_open(record.terms().spec.restart, by_hand, code, count) {
                 tokio::spawn(async move {
                     let _op = record.op.lock().await;
                     if let Err(error) = core.start_locked(&record, Input::Start).await {

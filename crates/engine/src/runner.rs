@@ -13,6 +13,7 @@ use crate::facts::{ImageData, ImageFacts};
 use crate::gate::{self, Candidate};
 use crate::locate::{self, Wanted, clean};
 use crate::placement::WorkerKind;
+use crate::steps::StepPlace;
 use crate::user::Accounts;
 use crate::{ContainerSpec, EngineError, settle};
 
@@ -28,12 +29,13 @@ impl WorkerRunner {
     }
 
     async fn step(&self, step: RunStep, output: &(dyn Fn(&[u8]) + Send + Sync)) -> Result<i32, EngineError> {
-        let (id, request) = self.request(&step).await?;
+        let (id, request, facts) = self.request(&step).await?;
         let place = self.core.workers.place(&WorkerKind::Step { upper: step.upper.clone() }).await?;
         let client = place.worker().client.clone();
         let failed = |error: sprat_worker::ClientError| EngineError::Worker(error.to_string());
         let mut attachment = client.attach(&id, false).await.map_err(failed)?;
-        let exit = self.core.steps.expect(&place.worker().name, &id);
+        let files = request.spec.files.clone();
+        let exit = self.core.steps.expect(&place.worker().name, &id, Arc::new(StepPlace { files, facts }));
         client.start(&request, Vec::new()).await.map_err(failed)?;
         // Ends with the guest. If the build is given up this future is dropped, and with its place the worker ends.
         while let Some((_, bytes)) = attachment.output.recv().await {
@@ -46,7 +48,7 @@ impl WorkerRunner {
         Ok(i32::from(exit.status()))
     }
 
-    async fn request(&self, step: &RunStep) -> Result<(String, StartRequest), EngineError> {
+    async fn request(&self, step: &RunStep) -> Result<(String, StartRequest, Arc<ImageFacts>), EngineError> {
         let facts = Arc::new(ImageFacts::new(ImageData::of_step(step), None));
         let wanted = Wanted {
             name: step.argv.first().cloned().unwrap_or_default(),
@@ -88,7 +90,7 @@ impl WorkerRunner {
         };
         let request =
             StartRequest { id: id.clone(), spec, log: None, open_stdin: false, stdin_once: false, size: None };
-        Ok((id, request))
+        Ok((id, request, facts))
     }
 }
 

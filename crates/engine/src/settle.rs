@@ -197,9 +197,6 @@ pub(crate) fn warnings(spec: &ContainerSpec) -> Vec<String> {
     if !spec.ports.is_empty() && spec.network == "host" {
         warnings.push("Published ports are discarded when using host network mode".to_owned());
     }
-    if spec.healthcheck.as_ref().is_some_and(|check| check.test.first().is_some_and(|kind| kind != "NONE")) {
-        warnings.push("Health checks have no effect yet".to_owned());
-    }
     if spec.isolation == Isolation::Process && spec.cpu_millis.is_some() {
         warnings.push("A CPU limit has no effect with --isolation process: its code is not interruptible".to_owned());
     }

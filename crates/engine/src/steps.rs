@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sprat_sandbox::Exit;
+use sprat_sandbox::{Exit, FilesSpec};
 use tokio::sync::oneshot;
+
+use crate::facts::ImageFacts;
 
 /// RUN steps under way, by the worker's name for their guest.
 #[derive(Debug, Default)]
@@ -14,7 +16,15 @@ pub(crate) struct Steps(Mutex<HashMap<String, Waiting>>);
 #[derive(Debug)]
 struct Waiting {
     worker: String,
+    place: Arc<StepPlace>,
     exit: oneshot::Sender<Exit>,
+}
+
+/// Where a step runs: what its programs see, for those that they start.
+#[derive(Debug)]
+pub(crate) struct StepPlace {
+    pub(crate) files: FilesSpec,
+    pub(crate) facts: Arc<ImageFacts>,
 }
 
 /// The exit of a step, when it comes. Dropping it forgets the step.
@@ -27,10 +37,15 @@ pub(crate) struct StepExit {
 
 impl Steps {
     /// Waits for the exit of a guest that is about to be started.
-    pub(crate) fn expect(self: &Arc<Self>, worker: &str, guest: &str) -> StepExit {
+    pub(crate) fn expect(self: &Arc<Self>, worker: &str, guest: &str, place: Arc<StepPlace>) -> StepExit {
         let (sender, exit) = oneshot::channel();
-        self.0.lock().insert(guest.to_owned(), Waiting { worker: worker.to_owned(), exit: sender });
+        self.0.lock().insert(guest.to_owned(), Waiting { worker: worker.to_owned(), place, exit: sender });
         StepExit { steps: Arc::clone(self), guest: guest.to_owned(), exit }
+    }
+
+    /// Where a step runs; `None` if the guest is no step.
+    pub(crate) fn place_of(&self, guest: &str) -> Option<Arc<StepPlace>> {
+        self.0.lock().get(guest).map(|waiting| Arc::clone(&waiting.place))
     }
 
     /// A guest ended. False: it is no step that anybody waits for.

@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::facts::ImageData;
-use crate::record::LifeRow;
-use crate::{ContainerId, EngineError, Volume};
+use crate::record::{LifeRow, Settled};
+use crate::{ContainerId, ContainerSpec, EngineError, Volume};
 use row::RawRow;
 pub(crate) use row::{ContainerRow, NewContainer};
 use schema::{Opening, prepare, unusable};
@@ -93,6 +93,21 @@ impl StateStore {
     /// Stores what changed about a container.
     pub(crate) fn put_life(&self, id: ContainerId, row: &LifeRow) -> Result<(), EngineError> {
         self.with(|db| put_life(db, &id.to_string(), row))
+    }
+
+    /// Stores what an update changed; `door` as it is without one.
+    pub(crate) fn update_container(
+        &self,
+        id: ContainerId,
+        spec: &ContainerSpec,
+        settled: &Settled,
+        door: Option<&str>,
+    ) -> Result<(), EngineError> {
+        self.with(|db| {
+            db.prepare_cached("UPDATE container SET spec = ?2, settled = ?3, door = coalesce(?4, door) WHERE id = ?1")?
+                .execute(params![id.to_string(), json(spec), json(settled), door])
+                .map(drop)
+        })
     }
 
     /// Stores a container's new name.

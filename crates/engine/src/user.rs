@@ -6,7 +6,7 @@ use sprat_sandbox::User;
 use crate::EngineError;
 
 /// Largest `/etc/passwd` or `/etc/group` read, in bytes.
-const FILE_LIMIT: u64 = 1 << 20;
+pub(crate) const FILE_LIMIT: u64 = 1 << 20;
 
 /// Whom a container runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl Accounts {
             String::from_utf8_lossy(&bytes).into_owned()
         };
         Self { passwd: file("/etc/passwd"), group: file("/etc/group") }
+    }
+
+    /// Of the texts of the two files.
+    pub(crate) const fn of(passwd: String, group: String) -> Self {
+        Self { passwd, group }
     }
 
     /// Resolves `user[:group]` (names or numbers; empty is root) and further groups.

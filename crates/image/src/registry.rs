@@ -5,6 +5,7 @@
 //! next one continues.
 
 mod client;
+mod describe;
 mod download;
 mod manifests;
 mod pull;
@@ -17,6 +18,7 @@ use oci_client::client::{Certificate, CertificateEncoding};
 
 use crate::{Digest, ProgressSink, Reference, Store, StoreError};
 use client::Session;
+pub use describe::Remote;
 use download::Flights;
 use manifests::ManifestReader;
 
@@ -107,6 +109,16 @@ impl Registry {
         let session = self.session(repository, credentials).await?;
         let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
         tags::list(&session, &ManifestReader::new(&session, token, &self.certificates)?).await
+    }
+
+    /// What the registry has under a name. Nothing is pulled.
+    ///
+    /// # Errors
+    /// The registry refuses or fails, or has nothing there.
+    pub async fn describe(&self, name: &Reference, credentials: &Credentials) -> Result<Remote, StoreError> {
+        let session = self.session(name, credentials).await?;
+        let token = session.authenticate(oci_client::RegistryOperation::Pull).await?;
+        describe::describe(&session, &ManifestReader::new(&session, token, &self.certificates)?).await
     }
 
     /// Pushes a tagged image as an OCI image. Returns the manifest's digest and its size in bytes.

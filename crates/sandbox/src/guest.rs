@@ -98,6 +98,13 @@ impl Guest {
         self.control.network()?.leave(network)
     }
 
+    /// Its files were changed from outside: it looks anew at what it has written. What it has open goes on.
+    pub fn refresh(&self) {
+        if let Some(files) = &*self.control.files.lock() {
+            files.refresh();
+        }
+    }
+
     /// Holds it at the next epoch, or lets it go on.
     pub fn pause(&self, paused: bool) {
         self.control.pause(paused);

@@ -21,6 +21,7 @@ mod p1;
 mod p2;
 mod p3;
 mod prepared;
+mod process;
 mod run;
 mod spec;
 mod standard;
@@ -40,5 +41,6 @@ pub use network::{
     Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,
     PublishedPort, RemoteMember,
 };
+pub use process::{ProcessSpec, ProcessStatus, Resolver, Resolving, Unresolved, Wanted};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

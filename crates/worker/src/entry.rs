@@ -140,6 +140,6 @@ impl<G: Running> Entry<G> {
             Phase::Running { guest, paused: true, .. } => (GuestState::Paused, guest.usage()),
             Phase::Exited { exit, at_ns, usage } => (GuestState::Exited { exit: exit.clone(), at_ns: *at_ns }, *usage),
         };
-        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage }
+        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage, within: None }
     }
 }

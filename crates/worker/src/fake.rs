@@ -79,6 +79,8 @@ impl Running for FakeGuest {
     fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
         Err(NetworkError::NotThere(network.to_owned()))
     }
+
+    fn refresh(&self) {}
 }
 
 async fn play(script: &[String], stdio: &Stdio) -> Exit {

@@ -38,6 +38,9 @@ pub(crate) trait Running: Clone + Send + Sync + 'static {
 
     /// Takes its place on a network from it.
     fn disconnect(&self, network: &str) -> Result<(), NetworkError>;
+
+    /// Its files were changed from outside.
+    fn refresh(&self);
 }
 
 /// The sandbox of this process.
@@ -96,5 +99,9 @@ impl Running for Guest {
 
     fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
         Self::disconnect(self, network)
+    }
+
+    fn refresh(&self) {
+        Self::refresh(self);
     }
 }

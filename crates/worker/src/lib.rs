@@ -28,6 +28,6 @@ mod wire;
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
 pub use confine::Confinement;
 pub use log::{LogLine, LogOptions};
-pub use protocol::{GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
+pub use protocol::{ExecRequest, GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};
 pub use wire::MAX_SOCKETS;

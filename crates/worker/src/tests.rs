@@ -69,7 +69,7 @@ async fn event(events: &mut mpsc::UnboundedReceiver<(String, Event)>) -> Event {
 async fn exit(events: &mut mpsc::UnboundedReceiver<(String, Event)>) -> (String, Exit) {
     match event(events).await {
         Event::Exited { id, exit, .. } => (id, exit),
-        Event::Gone => panic!("the worker is gone"),
+        other => panic!("not an exit: {other:?}"),
     }
 }
 

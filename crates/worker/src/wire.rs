@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sprat_sandbox::{Exit, Stop, Usage};
+use sprat_sandbox::{Exit, ProcessStatus, ProgramSpec, Stop, Unresolved, Usage, Wanted};
 
 use crate::{GuestId, GuestStatus};
 
@@ -38,10 +38,14 @@ pub(crate) enum Op {
     Shutdown,
     Network,
     Peer,
+    Exec,
+    Processes,
+    Supply,
+    Refresh,
 }
 
 impl Op {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::Hello,
         Self::Start,
         Self::Attach,
@@ -54,6 +58,10 @@ impl Op {
         Self::Shutdown,
         Self::Network,
         Self::Peer,
+        Self::Exec,
+        Self::Processes,
+        Self::Supply,
+        Self::Refresh,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -70,6 +78,10 @@ impl Op {
             Self::Shutdown => "shutdown",
             Self::Network => "network",
             Self::Peer => "peer",
+            Self::Exec => "exec",
+            Self::Processes => "processes",
+            Self::Supply => "supply",
+            Self::Refresh => "refresh",
         }
     }
 
@@ -202,6 +214,34 @@ pub(crate) struct Exited {
     pub(crate) usage: Usage,
 }
 
+/// A process was started in a guest's container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Executed {
+    pub(crate) pid: u32,
+}
+
+/// The processes of a guest's container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ProcessList {
+    pub(crate) processes: Vec<ProcessStatus>,
+}
+
+/// A guest wants to start a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WantedProgram {
+    pub(crate) ticket: u64,
+    pub(crate) id: GuestId,
+    #[serde(flatten)]
+    pub(crate) wanted: Wanted,
+}
+
+/// Answers a guest that wants to start a program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SupplyRequest {
+    pub(crate) ticket: u64,
+    pub(crate) answer: Result<ProgramSpec, Unresolved>,
+}
+
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {
@@ -242,6 +282,9 @@ pub(crate) mod code {
     pub(crate) const SOCKETS: &str = "sockets";
     pub(crate) const NETWORK: &str = "network";
     pub(crate) const NOT_A_COMMAND: &str = "not-a-command";
+    pub(crate) const NOT_STARTED: &str = "not-started";
+    pub(crate) const PROCESSES: &str = "too-many-processes";
+    pub(crate) const NO_SUCH_TICKET: &str = "no-such-ticket";
 }
 
 /// An answer or an event as it is written.
@@ -254,6 +297,8 @@ pub(crate) enum Payload<T> {
     Err(Refusal),
     /// A guest ended.
     Exited(T),
+    /// A guest wants to start a program.
+    Wanted(T),
 }
 
 /// A message of the worker as it is written. Events have `seq` 0.
@@ -272,6 +317,8 @@ pub(crate) struct IncomingHead {
     pub(crate) err: Option<Refusal>,
     #[serde(default)]
     pub(crate) exited: Option<Exited>,
+    #[serde(default)]
+    pub(crate) wanted: Option<WantedProgram>,
 }
 
 /// To whom a message goes whose rest is not understood.

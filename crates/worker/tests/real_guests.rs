@@ -105,7 +105,7 @@ impl World {
     async fn exit(&mut self) -> Exit {
         match self.event().await {
             Event::Exited { exit, .. } => exit,
-            Event::Gone => panic!("gone: {}", read(&self.dir.path().join("stderr"))),
+            other => panic!("{other:?}: {}", read(&self.dir.path().join("stderr"))),
         }
     }
 }

@@ -17,6 +17,7 @@ mod networks;
 mod params;
 mod sprat;
 mod system;
+mod tars;
 mod unoffered;
 mod unread;
 mod volumes;

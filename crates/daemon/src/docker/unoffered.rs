@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use http::StatusCode;
 
@@ -14,25 +13,10 @@ const NO_SWARM: &str = "This node is not a swarm manager. Use \"docker swarm ini
 const SWARM_RESOURCES: [&str; 6] = ["swarm", "nodes", "services", "tasks", "secrets", "configs"];
 
 pub(super) fn routes() -> Router<Arc<Door>> {
-    let router = Router::new()
-        .route("/plugins", get(async || Json(serde_json::json!([]))))
-        .route("/containers/{name}/exec", post(not_offered))
-        .route("/containers/{name}/update", post(not_offered))
-        .route("/containers/{name}/top", get(not_offered))
-        .route("/containers/{name}/export", get(not_offered))
-        .route("/containers/{name}/changes", get(not_offered))
-        .route("/containers/{name}/attach/ws", get(not_offered))
-        .route("/containers/{name}/archive", get(not_offered).put(not_offered))
-        .route("/images/search", get(not_offered))
-        .route("/distribution/{*name}", get(not_offered));
+    let router = Router::new().route("/plugins", get(async || Json(serde_json::json!([]))));
     SWARM_RESOURCES.iter().fold(router, |router, resource| {
         router.route(&format!("/{resource}"), any(no_swarm)).route(&format!("/{resource}/{{*rest}}"), any(no_swarm))
     })
-}
-
-async fn not_offered(request: Request) -> ApiError {
-    let path = request.uri().path();
-    ApiError::unsupported(format!("Sprat does not offer {} {path}", request.method()))
 }
 
 async fn no_swarm() -> ApiError {

@@ -233,6 +233,26 @@ impl Core {
         given
     }
 
+    /// `/etc/hosts` and the like with the addresses that it has now; none if its networks are gone.
+    pub(crate) fn provided(&self, record: &Record) -> Vec<(String, String)> {
+        let endpoints = Self::endpoints(record);
+        let name = record.name();
+        let mut specs = Vec::new();
+        let mut mode = NetworkMode::None;
+        for (known, endpoint) in &endpoints {
+            let Ok(network) = self.networks.find(known) else { continue };
+            match network.driver {
+                NetworkDriver::Bridge => {
+                    mode = NetworkMode::Virtual;
+                    specs.push((known.clone(), endpoint_spec(record, &name, &network, endpoint)));
+                }
+                NetworkDriver::Host => mode = NetworkMode::Host,
+                NetworkDriver::Null => {}
+            }
+        }
+        self.given(record, mode, specs, &endpoints).map(|joined| joined.files).unwrap_or_default()
+    }
+
     fn given(
         &self,
         record: &Record,

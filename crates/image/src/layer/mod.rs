@@ -18,6 +18,7 @@ mod export;
 mod index;
 mod name;
 mod tar_reader;
+mod tar_writer;
 mod unpack;
 mod upper;
 mod writer;
@@ -33,6 +34,7 @@ pub use writer::LayerWriter;
 
 pub(crate) use name::components;
 pub use tar_reader::{TarEntry, TarReader};
+pub use tar_writer::TarWriter;
 pub(crate) use unpack::read_fully;
 
 /// File of an unpacked layer with its names and attributes.

@@ -44,6 +44,7 @@ mod shared;
 mod tests;
 mod upper;
 mod view;
+mod visit;
 
 pub(crate) use clock::now_ns;
 pub(crate) use view::Reserved;
@@ -54,3 +55,4 @@ pub use errno::Errno;
 pub use listing::Listing;
 pub use node::{DirEntry, Kind, Stat, Times};
 pub use view::FileView;
+pub use visit::Ownership;

@@ -24,7 +24,7 @@ pub(super) const FILE_MODE: u32 = 0o644;
 /// Mode of folders that guests make.
 pub(super) const FOLDER_MODE: u32 = 0o755;
 
-const OWNER_ATTRIBUTE: &str = "user.sprat.owner";
+pub(super) const OWNER_ATTRIBUTE: &str = "user.sprat.owner";
 
 const STICKY: u32 = 0o1000;
 
@@ -175,7 +175,7 @@ impl Namespace<'_> {
         })
     }
 
-    fn entry_owner(&self, folder: &Spot, name: &str, entry: &Entry) -> Result<Owner> {
+    pub(super) fn entry_owner(&self, folder: &Spot, name: &str, entry: &Entry) -> Result<Owner> {
         Ok(match entry {
             Entry::Folder(spot) => self.folder_owner(spot)?,
             Entry::Lower(node) => self.view.lower_owner(*node),

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     /// Guards all names of the view.
     pub(super) state: Mutex<State>,
     memory: Mutex<BTreeMap<Box<str>, Arc<MemoryMount>>>,
+    /// It is a visit's: the guests' views lie in another process.
+    pub(super) visiting: bool,
 }
 
 /// What changes with the names.
@@ -91,25 +93,31 @@ impl OpenFiles {
 }
 
 impl Shared {
-    fn new(path: &Path, disk_bytes: u64) -> Self {
+    fn new(path: &Path, disk_bytes: u64, visiting: bool) -> Self {
         Self {
             path: path.to_owned(),
             budget: Budget::new((disk_bytes > 0).then_some(disk_bytes)),
             state: Mutex::default(),
             memory: Mutex::default(),
+            visiting,
         }
+    }
+
+    /// What a visit to the upper folder `path` has: it is shared with nobody.
+    pub(super) fn visiting(path: &Path, disk_bytes: u64) -> Arc<Self> {
+        Arc::new(Self::new(path, disk_bytes, true))
     }
 
     /// What belongs to the upper folder `path`; a view without one shares nothing. The first view's limit counts (0 is none).
     pub(super) fn of(path: &Path, disk_bytes: u64) -> Arc<Self> {
         if path.as_os_str().is_empty() {
-            return Arc::new(Self::new(path, disk_bytes));
+            return Arc::new(Self::new(path, disk_bytes, false));
         }
         let mut registry = REGISTRY.lock();
         if let Some(shared) = registry.get(path).and_then(Weak::upgrade) {
             return shared;
         }
-        let shared = Arc::new(Self::new(path, disk_bytes));
+        let shared = Arc::new(Self::new(path, disk_bytes, false));
         registry.insert(path.to_owned(), Arc::downgrade(&shared));
         shared
     }

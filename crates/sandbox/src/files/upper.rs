@@ -26,6 +26,9 @@ use super::{Kind, Times, path};
 /// What unfinished names begin with.
 const TEMPORARY: &str = ".wh..wh.tmp-";
 
+/// What a visit's unfinished names begin with.
+const VISITING: &str = ".wh..wh.visit-";
+
 /// Mode of the upper folder itself: its files are nobody else's business.
 const UPPER_MODE: u32 = 0o700;
 
@@ -50,8 +53,8 @@ impl Namespace<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        if self.state.presence == Presence::Unknown {
-            clear_temporaries(&upper)?;
+        if self.state.presence == Presence::Unknown && self.may_clear() {
+            clear_temporaries(&upper, self.unfinished())?;
         }
         self.state.presence = Presence::Present;
         self.state.upper = Arc::downgrade(&upper);
@@ -113,7 +116,17 @@ impl Namespace<'_> {
     pub(super) fn temporary(&mut self) -> String {
         let number = self.state.next_temporary;
         self.state.next_temporary += 1;
-        format!("{TEMPORARY}{number}")
+        format!("{}{number}", self.unfinished())
+    }
+
+    /// What the names of this view's unfinished things begin with. A visit leaves those of the guests alone, as they do its.
+    fn unfinished(&self) -> &'static str {
+        if self.view.shared.visiting { VISITING } else { TEMPORARY }
+    }
+
+    /// Of visits, only those that change something are alone.
+    fn may_clear(&self) -> bool {
+        !(self.view.shared.visiting && self.view.read_only)
     }
 
     /// Removes a folder of the upper folder that shows nothing, whiteouts and all, at once as guests see it.
@@ -172,10 +185,10 @@ pub(super) fn unhide(folder: BorrowedFd<'_>, name: &str) -> Result<()> {
     }
 }
 
-fn clear_temporaries(upper: &Folder) -> Result<()> {
+fn clear_temporaries(upper: &Folder, prefix: &str) -> Result<()> {
     for entry in host::entries(upper.as_fd())? {
         let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
-        if !name.starts_with(TEMPORARY) {
+        if !name.starts_with(prefix) {
             continue;
         }
         if entry.kind == Kind::Directory {

@@ -14,7 +14,7 @@ use crate::{FilesSpec, Limits, SandboxError, User};
 /// What a guest sees as `/`. One per guest; `Send + Sync`; all methods take `&self`.
 #[derive(Debug)]
 pub struct FileView {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl FileView {
@@ -59,9 +59,15 @@ impl FileView {
         Ok(Reserved { _place: self.inner.place()? })
     }
 
-    /// Forgets that the upper folder is not there. To be called when someone else may have made it.
+    /// Forgets what was known of the upper folder: whether it is there, and how many bytes it has. To be called when someone
+    /// else may have changed it.
     pub fn refresh(&self) {
-        self.inner.lock().state.presence = super::shared::Presence::Unknown;
+        let mut names = self.inner.lock();
+        names.state.presence = super::shared::Presence::Unknown;
+        if std::mem::take(&mut names.state.counted) {
+            let budget = &self.inner.shared.budget;
+            budget.give(budget.used());
+        }
     }
 
     /// Opens `path` relative to `folder`. `..` above the root stays at the root; above another descriptor it is

@@ -143,6 +143,11 @@ impl<H: Host> Server<H> {
             Op::Forget => answer(outbox, seq, body(message).and_then(|it: Named| self.forget(&it.id))),
             Op::Network => answer(outbox, seq, body(message).and_then(|it: NetworkChange| self.change_network(it))),
             Op::Peer => answer(outbox, seq, body(message).and_then(|it: PeerRequest| self.join_peer(&it, sockets))),
+            Op::Exec | Op::Processes | Op::Supply => {
+                let message = format!("this worker does not serve the request {:?} yet", head.op);
+                answer::<()>(outbox, seq, Err(Refusal::new(code::UNKNOWN_REQUEST, message)));
+            }
+            Op::Refresh => answer(outbox, seq, body(message).and_then(|it: Named| self.refresh(&it.id))),
             Op::Shutdown => {
                 let (server, outbox) = (Arc::clone(self), Arc::clone(outbox));
                 tokio::spawn(async move {

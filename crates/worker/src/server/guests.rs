@@ -159,6 +159,12 @@ impl<H: Host> Server<H> {
         self.table.get(id)?.pause(paused).map_err(|Ended| gone(id))
     }
 
+    pub(super) fn refresh(&self, id: &str) -> Result<(), Refusal> {
+        let guest = self.table.get(id)?.guest().ok_or_else(|| gone(id))?;
+        guest.refresh();
+        Ok(())
+    }
+
     pub(super) fn resize(&self, request: &ResizeRequest) -> Result<(), Refusal> {
         let live = self.table.get(&request.id)?.live().map_err(|Ended| gone(&request.id))?;
         let Some(terminal) = live.terminal else {

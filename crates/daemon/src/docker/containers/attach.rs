@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::logs;
 use super::streams::Wanted;
-use crate::connection::Hijack;
+use crate::connection::{Hijack, Hijacked};
 use crate::docker::params::{Params, Version};
 use crate::docker::{ApiError, Door};
 
@@ -52,30 +52,38 @@ pub(super) async fn attach(
     let log = log.map(|entries| logs::render(entries, wanted, false).boxed());
 
     hijack.take_over(move |taken| async move {
-        let gone = taken.peer_gone();
-        let (mut reader, mut writer) = tokio::io::split(taken.io);
-        let sent = taken.sent;
+        let mut taken = taken;
         if let Some(log) = log
-            && copy_log(log, &mut writer).await.is_err()
+            && copy_log(log, &mut taken.io).await.is_err()
         {
             return;
         }
-        if let Some(attachment) = attachment {
-            tokio::select! {
-                () = relay(attachment, &mut reader, sent, &mut writer, wanted, keys) => {}
-                () = gone => return,
-            }
+        match attachment {
+            Some(attachment) => carry(taken, attachment, wanted, keys).await,
+            // The client may be gone already.
+            None => drop(taken.io.shutdown().await),
         }
-        // The client may be gone already.
-        let _ = writer.shutdown().await;
-        // Input that the guest did not want is still read: closing over it would reset the connection, and the client
-        // would lose output that it has not read yet.
-        let _ = tokio::time::timeout(INPUT_DRAIN, tokio::io::copy(&mut reader, &mut tokio::io::sink())).await;
     });
     Ok(head(request.headers().contains_key(header::UPGRADE), wanted, version))
 }
 
-fn refuse_by_state(name: &str, status: Status) -> Result<(), ApiError> {
+/// Carries both directions of a connection until the guest ends, or the client leaves.
+pub(super) async fn carry(taken: Hijacked, attachment: Attachment, wanted: Wanted, keys: Option<DetachKeys>) {
+    let gone = taken.peer_gone();
+    let (mut reader, mut writer) = tokio::io::split(taken.io);
+    tokio::select! {
+        () = relay(attachment, &mut reader, taken.sent, &mut writer, wanted, keys) => {}
+        () = gone => return,
+    }
+    // The client may be gone already.
+    let _ = writer.shutdown().await;
+    // Input that the guest did not want is still read: closing over it would reset the connection, and the client
+    // would lose output that it has not read yet.
+    let _ = tokio::time::timeout(INPUT_DRAIN, tokio::io::copy(&mut reader, &mut tokio::io::sink())).await;
+}
+
+/// Refuses to attach to what is held or between two runs.
+pub(super) fn refuse_by_state(name: &str, status: Status) -> Result<(), ApiError> {
     let conflict = |text| Err(ApiError::new(StatusCode::CONFLICT, "container_state", text));
     match status {
         Status::Paused => conflict(format!("container {name} is paused, unpause the container before attach")),
@@ -85,7 +93,7 @@ fn refuse_by_state(name: &str, status: Status) -> Result<(), ApiError> {
 }
 
 /// Docker's default keys only count on a terminal: binary input may contain them.
-fn keys(text: Option<&str>, tty: bool) -> Result<Option<DetachKeys>, ApiError> {
+pub(super) fn keys(text: Option<&str>, tty: bool) -> Result<Option<DetachKeys>, ApiError> {
     match text {
         Some(text) => Ok(Some(DetachKeys::parse(text).map_err(|error| ApiError::invalid(error.to_string()))?)),
         None => Ok(tty.then(DetachKeys::default_keys)),
@@ -93,7 +101,7 @@ fn keys(text: Option<&str>, tty: bool) -> Result<Option<DetachKeys>, ApiError> {
 }
 
 /// 101 with Upgrade; else 200 in HTTP/1.0, whose body ends with the connection.
-fn head(upgrade: bool, wanted: Wanted, version: ApiVersion) -> Response {
+pub(super) fn head(upgrade: bool, wanted: Wanted, version: ApiVersion) -> Response {
     let body = Body::from_stream(futures_util::stream::empty::<Result<Bytes, std::io::Error>>());
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, wanted.content_type(version));

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
-use sprat_docker_api::{ApiVersion, ContainerInspect, ContainerState, NetworkSettings, PortBinding, format_time};
+use sprat_docker_api::{
+    ApiVersion, ContainerInspect, ContainerState, Health, HealthResult, NetworkSettings, PortBinding, format_time,
+};
 use sprat_engine::{Container, ImageConfig, Status};
 
 use super::{config, list};
@@ -47,6 +49,7 @@ fn render(container: &Container, image: Option<&ImageConfig>, version: ApiVersio
         restart_count: container.restart_count,
         driver: "sprat".to_owned(),
         platform: "linux".to_owned(),
+        exec_ids: Some(container.execs.clone()).filter(|ids| !ids.is_empty()),
         host_config,
         graph_driver: graph_driver(container),
         mounts: list::mounts(container),
@@ -80,6 +83,21 @@ fn state(container: &Container) -> ContainerState {
         error: if failed { state.error.clone() } else { exit.map(|exit| exit.message.clone()).unwrap_or_default() },
         started_at: format_time(state.started),
         finished_at: format_time(last.map(|exit| exit.at)),
+        health: state.health.as_ref().map(health),
+    }
+}
+
+fn health(health: &sprat_engine::Health) -> Health {
+    let result = |result: &sprat_engine::HealthResult| HealthResult {
+        start: format_time(Some(result.start)),
+        end: format_time(Some(result.end)),
+        exit_code: result.exit_code,
+        output: result.output.clone(),
+    };
+    Health {
+        status: health.status.as_str().to_owned(),
+        failing_streak: health.failing_streak,
+        log: health.log.iter().map(result).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sprat_docker_api::{
     ApiVersion, ContainerSummary, EndpointSettings, ListedPort, MountPoint, SummaryHostConfig, SummaryNetworks,
 };
-use sprat_engine::{Container, ListFilter, Status};
+use sprat_engine::{Container, HealthStatus, ListFilter, Status};
 
 use crate::docker::params::{Params, Version};
 use crate::docker::{ApiError, Door, networks};
@@ -97,7 +97,13 @@ fn status(container: &Container, now: Timestamp) -> String {
     let ended = || since(state.exit.as_ref().map(|exit| exit.at));
     match state.status {
         Status::Created => "Created".to_owned(),
-        Status::Running => format!("Up {}", since(state.started)),
+        Status::Running => match &state.health {
+            None => format!("Up {}", since(state.started)),
+            Some(health) if health.status == HealthStatus::Starting => {
+                format!("Up {} (health: starting)", since(state.started))
+            }
+            Some(health) => format!("Up {} ({})", since(state.started), health.status.as_str()),
+        },
         Status::Paused => format!("Up {} (Paused)", since(state.started)),
         Status::Restarting => format!("Restarting ({code}) {} ago", ended()),
         Status::Removing => "Removal In Progress".to_owned(),

@@ -1,9 +1,12 @@
 //! Containers: create, look at, drive, attach to, clean up.
 
 mod attach;
+mod attach_ws;
 mod config;
 mod create;
 mod drive;
+mod exec;
+mod files;
 mod inspect;
 mod limits;
 mod list;
@@ -15,6 +18,8 @@ mod refusals;
 mod spec;
 mod stats;
 mod streams;
+mod top;
+mod update;
 mod wait;
 
 use std::sync::Arc;
@@ -44,5 +49,15 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/containers/{name}/wait", post(wait::wait))
         .route("/containers/{name}/logs", get(logs::logs))
         .route("/containers/{name}/attach", post(attach::attach))
+        .route("/containers/{name}/attach/ws", get(attach_ws::attach))
         .route("/containers/{name}/stats", get(stats::stats))
+        .route("/containers/{name}/top", get(top::top))
+        .route("/containers/{name}/update", post(update::update))
+        .route("/containers/{name}/archive", get(files::get).head(files::head).put(files::put))
+        .route("/containers/{name}/changes", get(files::changes))
+        .route("/containers/{name}/export", get(files::export))
+        .route("/containers/{name}/exec", post(exec::create))
+        .route("/exec/{id}/start", post(exec::start))
+        .route("/exec/{id}/resize", post(exec::resize))
+        .route("/exec/{id}/json", get(exec::inspect))
 }

@@ -19,14 +19,18 @@ pub(super) fn check(request: &CreateRequest, platform: Option<&str>) -> Result<V
     if let Some(limit) = host.ulimits.iter().find(|limit| limit.name.is_empty()) {
         return Err(ApiError::invalid(format!("invalid ulimit without a name: {}:{}", limit.soft, limit.hard)));
     }
-    let mut warnings: Vec<String> =
-        ineffective(host).into_iter().filter(|(asked, _)| *asked).map(|(_, what)| no_effect(what)).collect();
+    let mut warnings = without_effect(host);
     let others = host.ulimits.iter().filter(|limit| limit.name != "nofile");
     warnings.extend(others.map(|limit| no_effect(&format!("--ulimit {}", limit.name))));
     if let Some(platform) = platform.filter(|platform| !platform.contains("wasm") && !platform.starts_with("wasi")) {
         warnings.push(format!("The requested platform ({platform}) is not wasi/wasm, which is what Sprat runs."));
     }
     Ok(warnings)
+}
+
+/// Warnings of what has no effect.
+pub(super) fn without_effect(host: &HostConfig) -> Vec<String> {
+    ineffective(host).into_iter().filter(|(asked, _)| *asked).map(|(_, what)| no_effect(what)).collect()
 }
 
 fn no_effect(what: &str) -> String {

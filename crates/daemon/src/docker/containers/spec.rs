@@ -111,7 +111,8 @@ fn environment(env: Vec<String>) -> Result<Vec<String>, ApiError> {
     }
 }
 
-fn restart_policy(policy: &RestartPolicyRequest, auto_remove: bool) -> Result<RestartPolicy, ApiError> {
+/// What happens after an exit.
+pub(super) fn restart_policy(policy: &RestartPolicyRequest, auto_remove: bool) -> Result<RestartPolicy, ApiError> {
     let max = u32::try_from(policy.maximum_retry_count)
         .map_err(|_| ApiError::invalid("invalid restart policy: maximum retry count cannot be negative"))?;
     let parsed = match policy.name.as_str() {

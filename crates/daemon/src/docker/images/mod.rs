@@ -4,6 +4,7 @@ mod inspect;
 mod list;
 mod move_in;
 mod move_out;
+mod remote;
 mod remove;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/images/create", post(move_in::create))
         .route("/images/load", post(move_in::load))
         .route("/images/get", get(move_out::save))
+        .route("/images/search", get(remote::search))
+        .route("/distribution/{*name}", get(remote::distribution))
         .route("/images/prune", post(remove::prune))
         .route("/commit", post(move_in::commit))
         .route("/images/{*name}", get(read).post(change).delete(remove::remove))

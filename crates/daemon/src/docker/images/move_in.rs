@@ -107,6 +107,8 @@ pub(super) async fn commit(
         message: params.text("comment").unwrap_or_default().to_owned(),
         author: params.text("author").unwrap_or_default().to_owned(),
         changes: params.all("changes").flat_map(str::lines).map(str::to_owned).collect(),
+        // As docker has it: held unless told otherwise.
+        pause: params.get("pause").is_none() || params.flag("pause"),
     };
     let id = door.engine.commit(request).await?;
     Ok((StatusCode::CREATED, Json(LoadedId { id: id.to_string() })))
