@@ -38,9 +38,9 @@ impl Stack {
             None => None,
         };
         match self.route(to) {
-            Ok(Route::Guest { to: target, from, network }) => {
-                self.dial_guest((bound, from), &target, to, network.as_ref()).unwrap_or_else(|error| Dial::Done(Err(error)))
-            }
+            Ok(Route::Guest { to: target, from, network }) => self
+                .dial_guest((bound, from), &target, to, network.as_ref())
+                .unwrap_or_else(|error| Dial::Done(Err(error))),
             Ok(Route::Worker { worker, from, network }) => self.dial_worker((bound, from), worker, to, network),
             Ok(Route::Outside(real)) => {
                 let counters = Arc::clone(&self.counters);

@@ -132,7 +132,9 @@ impl Listener {
                     connection = Some(back);
                     self.state.lock().callers.push_back(cx.waker().clone());
                     // A place may be free since.
-                    if self.has_place() { self.wake_caller() }
+                    if self.has_place() {
+                        self.wake_caller()
+                    }
                     Poll::Pending
                 }
             }
