@@ -78,7 +78,7 @@ impl UdpPort {
             outside: OnceLock::new(),
             partners: Mutex::default(),
             counters,
-            bound: bound,
+            bound,
         })
     }
 
