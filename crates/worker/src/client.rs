@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 pub use attachment::Attachment;
 
 use crate::wire::{
-    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, PeerRequest, Refusal, ResizeRequest, StopRequest, code,
+    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, PeerRequest, Refusal, ResizeRequest, StopRequest,
+    code,
 };
 use crate::{GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
 use link::{Link, soon};

@@ -45,9 +45,7 @@ pub(crate) fn send(stream: &UnixStream, bytes: &[u8], group: &[OwnedFd]) -> io::
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    stream.try_io(Interest::WRITABLE, || {
-        Ok(rustix::net::sendmsg(stream, &[IoSlice::new(bytes)], &mut control, flags)?)
-    })
+    stream.try_io(Interest::WRITABLE, || Ok(rustix::net::sendmsg(stream, &[IoSlice::new(bytes)], &mut control, flags)?))
 }
 
 /// Reads once into `read`, and what descriptors come into `descriptors`. False at the end of the stream, when the peer is

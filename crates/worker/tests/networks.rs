@@ -238,7 +238,9 @@ async fn guests_of_two_workers_talk_through_the_socket_that_joins_them() {
     }
     let ask = world.request("ask", true, on_network(2, &["web"]), "udp-call 0.0.0.0:0 db:53 ask").await;
     let mut asks = 0;
-    while asks < 100 && right.client.list().await.unwrap().iter().any(|guest| guest.state == sprat_worker::GuestState::Running) {
+    while asks < 100
+        && right.client.list().await.unwrap().iter().any(|guest| guest.state == sprat_worker::GuestState::Running)
+    {
         let mut ask = ask.clone();
         ask.id = format!("ask{asks}");
         asks += 1;

@@ -65,10 +65,7 @@ struct Sending {
 }
 
 /// Both sides of a connection in memory, the first with the port that it comes from.
-pub(crate) fn pair(
-    from: (Arc<Counters>, Option<Bound>),
-    to: Arc<Counters>,
-) -> ([Arc<Connection>; 2], [Arc<Pipe>; 2]) {
+pub(crate) fn pair(from: (Arc<Counters>, Option<Bound>), to: Arc<Counters>) -> ([Arc<Connection>; 2], [Arc<Pipe>; 2]) {
     let pipes = [&from.0, &to].map(|writer| Arc::new(Pipe::new(Arc::clone(writer))));
     let [there, back] = &pipes;
     let side = |incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>, counters, port| {
@@ -116,9 +113,9 @@ impl Connection {
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.way {
             Way::Memory { incoming, .. } => incoming.poll_readable(cx),
-            Way::Kernel(kernel) => kernel.stream().map_or(Poll::Ready(()), |stream| {
-                stream.poll_read_ready(cx).map(drop)
-            }),
+            Way::Kernel(kernel) => {
+                kernel.stream().map_or(Poll::Ready(()), |stream| stream.poll_read_ready(cx).map(drop))
+            }
         }
     }
 

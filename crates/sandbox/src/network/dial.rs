@@ -9,7 +9,7 @@ use tokio::net::TcpSocket as HostSocket;
 use super::Protocol;
 use super::code::{Result, SocketError};
 use super::connection::{Connection, Established, pair};
-use super::listener::NotQueued;
+use super::listener::{Listener, NotQueued};
 use super::ports::Bound;
 use super::route::Route;
 use super::stack::Stack;
@@ -38,9 +38,9 @@ impl Stack {
             None => None,
         };
         match self.route(to) {
-            Ok(Route::Guest { to: target, from, network }) => {
-                self.dial_guest((bound, from), &target, to, network.as_ref()).unwrap_or_else(|error| Dial::Done(Err(error)))
-            }
+            Ok(Route::Guest { to: target, from, network }) => self
+                .dial_guest((bound, from), &target, to, network.as_ref())
+                .unwrap_or_else(|error| Dial::Done(Err(error))),
             Ok(Route::Worker { worker, from, network }) => self.dial_worker((bound, from), worker, to, network),
             Ok(Route::Outside(real)) => {
                 let counters = Arc::clone(&self.counters);
@@ -102,7 +102,8 @@ impl Stack {
             Ok(()) => Dial::Done(Ok(near)),
             Err(NotQueued::Refused) => Dial::Done(Err(SocketError::ConnectionRefused)),
             Err(NotQueued::Full(far)) => {
-                Dial::Pending(Box::pin(async move { listener.queue_in_time(far).await.map(|()| near) }))
+                let listener = Arc::downgrade(&listener);
+                Dial::Pending(Box::pin(async move { Listener::queue_in_time(listener, far).await.map(|()| near) }))
             }
         })
     }
@@ -119,7 +120,11 @@ impl Stack {
         match listener.queue(Established { connection: far, local: to, remote: from }) {
             Ok(()) => {}
             Err(NotQueued::Refused) => return Err(SocketError::ConnectionRefused),
-            Err(NotQueued::Full(far)) => listener.queue_in_time(far).await?,
+            Err(NotQueued::Full(far)) => {
+                let weak = Arc::downgrade(&listener);
+                drop(listener);
+                Listener::queue_in_time(weak, far).await?;
+            }
         }
         Ok(near)
     }

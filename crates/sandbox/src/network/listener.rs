@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -57,6 +57,15 @@ struct State {
     first: usize,
 }
 
+impl State {
+    /// Wakes whoever polls with `cx` when there is a place. Who asks often waits once.
+    fn calls(&mut self, cx: &Context<'_>) {
+        if !self.callers.iter().any(|caller| caller.will_wake(cx.waker())) {
+            self.callers.push_back(cx.waker().clone());
+        }
+    }
+}
+
 /// Why a connection is not in the backlog.
 #[derive(Debug)]
 pub(crate) enum NotQueued {
@@ -85,7 +94,7 @@ impl Listener {
             closed: false,
             first: 0,
         };
-        Arc::new(Self { state: Mutex::new(state), kernel, counters, local, own, bound: bound })
+        Arc::new(Self { state: Mutex::new(state), kernel, counters, local, own, bound })
     }
 
     /// From now on guests find it.
@@ -119,20 +128,23 @@ impl Listener {
         Ok(())
     }
 
-    /// Waits for a place in the backlog.
-    pub(crate) async fn queue_in_time(self: Arc<Self>, connection: Established) -> Result<()> {
-        let _caller = Caller::new(&self)?;
+    /// Waits for a place in the backlog. Who waits does not keep the listener: when it is closed, callers are refused.
+    pub(crate) async fn queue_in_time(listener: Weak<Self>, connection: Established) -> Result<()> {
+        let _caller = Caller::new(&listener)?;
         let mut connection = Some(connection);
         let queued = poll_fn(|cx| {
+            let Some(listener) = listener.upgrade() else { return Poll::Ready(Err(SocketError::ConnectionRefused)) };
             let Some(offered) = connection.take() else { return Poll::Ready(Err(SocketError::Other)) };
-            match self.queue(offered) {
+            match listener.queue(offered) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(NotQueued::Refused) => Poll::Ready(Err(SocketError::ConnectionRefused)),
                 Err(NotQueued::Full(back)) => {
                     connection = Some(back);
-                    self.state.lock().callers.push_back(cx.waker().clone());
+                    listener.state.lock().calls(cx);
                     // A place may be free since.
-                    if self.has_place() { self.wake_caller() }
+                    if listener.has_place() {
+                        listener.wake_caller();
+                    }
                     Poll::Pending
                 }
             }
@@ -237,25 +249,27 @@ fn clamp(backlog: u32) -> usize {
 }
 
 /// A place among those who wait for a place.
-struct Caller<'a>(&'a Listener);
+struct Caller<'a>(&'a Weak<Listener>);
 
 impl<'a> Caller<'a> {
-    fn new(listener: &'a Listener) -> Result<Self> {
+    fn new(weak: &'a Weak<Listener>) -> Result<Self> {
+        let listener = weak.upgrade().ok_or(SocketError::ConnectionRefused)?;
         let mut state = listener.state.lock();
         if state.waiting >= MAX_CALLERS {
             return Err(SocketError::ConnectionRefused);
         }
         state.waiting += 1;
-        Ok(Self(listener))
+        Ok(Self(weak))
     }
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().waiting -= 1;
+        let Some(listener) = self.0.upgrade() else { return };
+        listener.state.lock().waiting -= 1;
         // A place that was meant for this one is another's.
-        if self.0.has_place() {
-            self.0.wake_caller();
+        if listener.has_place() {
+            listener.wake_caller();
         }
     }
 }

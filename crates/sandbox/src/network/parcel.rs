@@ -103,9 +103,11 @@ mod tests {
 
     #[test]
     fn a_parcel_comes_back_whole_up_to_the_limit() {
-        for (kind, len, passes) in
-            [(Kind::Connection, 0, true), (Kind::Datagram, MAX_DATAGRAM, true), (Kind::Datagram, MAX_DATAGRAM + 1, false)]
-        {
+        for (kind, len, passes) in [
+            (Kind::Connection, 0, true),
+            (Kind::Datagram, MAX_DATAGRAM, true),
+            (Kind::Datagram, MAX_DATAGRAM + 1, false),
+        ] {
             let (sent, mut bytes) = (parcel(kind, len), Vec::new());
             sent.write(&mut bytes).now_or_never().unwrap().unwrap();
             let read = Parcel::read(&mut &bytes[..]).now_or_never().unwrap();

@@ -277,5 +277,4 @@ impl Stack {
 }
 
 #[cfg(test)]
-#[path = "peers_tests.rs"]
 mod tests;

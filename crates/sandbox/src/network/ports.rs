@@ -107,9 +107,8 @@ impl Ports {
 
 impl Taken {
     fn is_free(&self, key: Key, address: IpAddr) -> bool {
-        let clashes = |place: &Place| {
-            place.address == address || place.address.is_unspecified() || address.is_unspecified()
-        };
+        let clashes =
+            |place: &Place| place.address == address || place.address.is_unspecified() || address.is_unspecified();
         self.places.get(&key).is_none_or(|places| !places.iter().any(clashes))
     }
 

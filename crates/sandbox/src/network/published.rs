@@ -24,10 +24,8 @@ impl Published {
         }
         let mut published = Self::default();
         for (port, socket) in ports.iter().zip(sockets) {
-            let failed = |reason: String| NetworkError::Socket {
-                port: format!("{}/{}", port.container, port.protocol),
-                reason,
-            };
+            let failed =
+                |reason: String| NetworkError::Socket { port: format!("{}/{}", port.container, port.protocol), reason };
             let kind = socket_type(&socket).map_err(|error| failed(error.to_string()))?;
             rustix::io::ioctl_fionbio(&socket, true).map_err(|error| failed(error.to_string()))?;
             match port.protocol {

@@ -126,7 +126,11 @@ mod tests {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, resolvers) = (server.local_addr().unwrap(), Resolvers::default());
         let ask = || resolvers.resolve_at(vec![address], "a.example");
-        let serve = async { loop { answer(&server, Some([10, 1, 2, 3])).await } };
+        let serve = async {
+            loop {
+                answer(&server, Some([10, 1, 2, 3])).await
+            }
+        };
         let expected: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap()];
         tokio::select! {
             found = ask() => assert_eq!(found, Ok(expected.clone())),
@@ -139,7 +143,11 @@ mod tests {
     async fn a_name_that_is_not_there_is_told_as_such() {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, resolvers) = (server.local_addr().unwrap(), Resolvers::default());
-        let serve = async { loop { answer(&server, None).await } };
+        let serve = async {
+            loop {
+                answer(&server, None).await
+            }
+        };
         tokio::select! {
             found = resolvers.resolve_at(vec![address], "no.example") => {
                 assert_eq!(found, Err(SocketError::NameUnresolvable));

@@ -78,7 +78,7 @@ impl UdpPort {
             outside: OnceLock::new(),
             partners: Mutex::default(),
             counters,
-            bound: bound,
+            bound,
         })
     }
 
@@ -117,13 +117,20 @@ impl UdpPort {
 
     /// The next datagram; of those from others than `only`, none.
     pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, only: Option<SocketAddr>) -> Poll<Result<Datagram>> {
+        let received = self.poll_next(cx, only);
+        if let Poll::Ready(Ok(datagram)) = &received {
+            self.counters.received(datagram.bytes.len());
+        }
+        received
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>, only: Option<SocketAddr>) -> Poll<Result<Datagram>> {
         loop {
             let datagram = match self.poll_any(cx) {
                 Poll::Ready(datagram) => datagram?,
                 Poll::Pending => return Poll::Pending,
             };
             if only.is_none_or(|only| only == datagram.from) {
-                self.counters.received(datagram.bytes.len());
                 return Poll::Ready(Ok(datagram));
             }
         }
@@ -132,7 +139,7 @@ impl UdpPort {
     /// Waits until there is a datagram, of whomever.
     pub(crate) fn poll_receivable(&self, cx: &mut Context<'_>, only: Option<SocketAddr>) -> Poll<()> {
         // Taken and put back, so that one of a wrong sender does not count.
-        if let Ok(datagram) = std::task::ready!(self.poll_receive(cx, only)) {
+        if let Ok(datagram) = std::task::ready!(self.poll_next(cx, only)) {
             let mut queue = self.queue.lock();
             queue.bytes += datagram.bytes.len();
             self.counters.buffer(datagram.bytes.len());
@@ -237,8 +244,7 @@ impl Partners {
 }
 
 fn any_socket(v6: bool) -> Result<UdpSocket> {
-    let any: SocketAddr =
-        if v6 { (Ipv6Addr::UNSPECIFIED, 0).into() } else { (Ipv4Addr::UNSPECIFIED, 0).into() };
+    let any: SocketAddr = if v6 { (Ipv6Addr::UNSPECIFIED, 0).into() } else { (Ipv4Addr::UNSPECIFIED, 0).into() };
     let socket = std::net::UdpSocket::bind(any)?;
     socket.set_nonblocking(true)?;
     Ok(UdpSocket::from_std(socket)?)

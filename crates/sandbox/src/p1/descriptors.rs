@@ -69,11 +69,7 @@ pub(super) struct Descriptors {
 impl Descriptors {
     /// Standard streams, from 3 on the folders that are open from the beginning, and then the sockets that listen on the
     /// ports which the program exposes.
-    pub(super) fn new(
-        files: Arc<FileView>,
-        network: Arc<GuestNetwork>,
-        working: Option<(Descriptor, String)>,
-    ) -> Self {
+    pub(super) fn new(files: Arc<FileView>, network: Arc<GuestNetwork>, working: Option<(Descriptor, String)>) -> Self {
         Self { files, network, working, table: OnceLock::new() }
     }
 

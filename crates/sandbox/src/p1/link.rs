@@ -204,11 +204,9 @@ async fn random_get(mut caller: Caller<'_, Process>, buffer: u32, len: u32) -> w
 }
 
 fn define_sockets(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
-    linker.func_wrap_async(
-        PREVIEW1,
-        "sock_accept",
-        |caller: Caller<'_, Process>, arguments: (u32, u32, u32)| Box::new(sockets::accept(caller, arguments)),
-    )?;
+    linker.func_wrap_async(PREVIEW1, "sock_accept", |caller: Caller<'_, Process>, arguments: (u32, u32, u32)| {
+        Box::new(sockets::accept(caller, arguments))
+    })?;
     linker.func_wrap_async(
         PREVIEW1,
         "sock_recv",

@@ -10,8 +10,8 @@ use wasmtime::Caller;
 
 use super::descriptors::Entry;
 use super::errno::Errno;
-use super::sockets::Socket;
 use super::memory::GuestMemory;
+use super::sockets::Socket;
 use super::{Process, clocks, types, with_memory};
 use crate::Stream;
 use crate::files::Kind;

@@ -80,7 +80,8 @@ async fn run(rig: &Rig, network: NetworkSpec, steps: &str) -> Ran {
 #[tokio::test]
 async fn guests_of_a_network_talk_by_address_and_by_name() {
     let rig = Rig::new();
-    let server = Server::start(&rig, on_network(2, &["db", "Primary"]), "serve 0.0.0.0:8080 2 ; serve [::]:8080 1").await;
+    let server =
+        Server::start(&rig, on_network(2, &["db", "Primary"]), "serve 0.0.0.0:8080 2 ; serve [::]:8080 1").await;
     let other = || on_network(3, &["web"]);
     assert_eq!(run(&rig, other(), "call 10.9.0.2:8080 hello").await.printed(), "hello");
     assert_eq!(run(&rig, other(), "resolve db ; call PRIMARY:8080 again").await.printed(), "10.9.0.2,fd00::2\nagain");
@@ -152,7 +153,8 @@ async fn what_is_not_there_is_refused_or_out_of_reach() {
 #[tokio::test]
 async fn a_guest_without_networks_has_its_loopback_only() {
     let rig = Rig::new();
-    let ran = run(&rig, NetworkSpec::default(), "resolve localhost ; bind 127.0.0.1:80 ; fails call 127.0.0.1:80 x").await;
+    let ran =
+        run(&rig, NetworkSpec::default(), "resolve localhost ; bind 127.0.0.1:80 ; fails call 127.0.0.1:80 x").await;
     assert_eq!(ran.printed(), "127.0.0.1,::1\nConnectionRefused");
     for steps in ["call 10.9.0.2:80 x", "call 93.184.216.34:80 x", "udp-send 8.8.8.8:53"] {
         assert_eq!(
@@ -323,7 +325,8 @@ async fn published_ports_are_accepted_by_the_guest_itself_once_it_listens() {
     let rig = Rig::new();
     let sockets = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let (ports, udp_port) = (sockets.each_ref().map(|socket| socket.local_addr().unwrap().port()), udp.local_addr().unwrap());
+    let (ports, udp_port) =
+        (sockets.each_ref().map(|socket| socket.local_addr().unwrap().port()), udp.local_addr().unwrap());
     let mut network = on_network(2, &["web"]);
     let port = |container, protocol| PublishedPort { container, protocol };
     network.published = vec![port(80, Protocol::Tcp), port(80, Protocol::Tcp), port(53, Protocol::Udp)];
@@ -359,7 +362,8 @@ async fn a_program_of_wasi_0_1_accepts_on_the_ports_it_exposes() {
     for cwd in ["/", "/srv"] {
         let mut network = on_network(2, &["web"]);
         let tcp = |container| PublishedPort { container, protocol: Protocol::Tcp };
-        network.exposed = vec![tcp(9090), tcp(8080), tcp(8080), PublishedPort { container: 1, protocol: Protocol::Udp }];
+        network.exposed =
+            vec![tcp(9090), tcp(8080), tcp(8080), PublishedPort { container: 1, protocol: Protocol::Udp }];
         let mut spec = rig.spec(Wasi::P1, &["serve-given", "1", "2", ";", "serve-given", "0", "1"]).await;
         (spec.network, spec.cwd) = (network, cwd.into());
         let server = Server::start_spec(&rig, spec).await;
@@ -384,7 +388,8 @@ fn call_host(port: u16, text: &str) -> String {
 #[tokio::test]
 async fn networks_come_and_go_while_a_guest_runs() {
     let rig = Rig::new();
-    let server = Server::start(&rig, NetworkSpec { mode: NetworkMode::Virtual, ..<_>::default() }, "hold 0.0.0.0:80").await;
+    let server =
+        Server::start(&rig, NetworkSpec { mode: NetworkMode::Virtual, ..<_>::default() }, "hold 0.0.0.0:80").await;
     server.guest.connect(endpoint(2, &["db"])).unwrap();
     assert!(server.guest.connect(endpoint(5, &["db"])).is_err(), "it is there already");
     assert_eq!(run(&rig, on_network(3, &[]), "addresses db:80").await.printed(), "10.9.0.3 10.9.0.2:80");
@@ -432,7 +437,8 @@ async fn programs_of_wasi_0_3_talk_to_others() {
     };
     let steps = "serve 0.0.0.0:80 2 ; udp-serve 0.0.0.0:53 2";
     let server = Server::start_spec(&rig, concurrent(on_network(2, &["db"]), steps).await).await;
-    let steps = "resolve db ; call 10.9.0.2:80 three ; call 10.9.0.2:81 x ; connect-and-drop 10.9.0.77:80 ; resolve nobody";
+    let steps =
+        "resolve db ; call 10.9.0.2:80 three ; call 10.9.0.2:81 x ; connect-and-drop 10.9.0.77:80 ; resolve nobody";
     let ran = rig.run_spec(concurrent(on_network(3, &[]), steps).await).await;
     let lines: Vec<_> = ran.printed().lines().collect();
     assert_eq!(lines[..2], ["1", "three"]);

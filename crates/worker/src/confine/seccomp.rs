@@ -127,6 +127,9 @@ const REFUSED: &[i64] = &[
 /// Calls that make sockets and join them; refused unless the guests may use the host's network.
 const SOCKETS: &[i64] = &[libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
 
+/// The old way to sockets of whole packets (`SOCK_PACKET`), also for the internet families.
+const SOCK_PACKET: libc::c_int = 10;
+
 /// The bits of a socket's type that are no flags.
 const SOCKET_TYPE: u64 = 0xf;
 
@@ -189,11 +192,9 @@ fn other_sockets() -> Result<Vec<SeccompRule>, BackendError> {
         };
         SeccompRule::new(values.iter().map(differs).collect::<Result<_, _>>()?)
     };
-    let others = [libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, libc::SOCK_PACKET];
-    let mut rules = vec![
-        none_of(0, &[libc::AF_INET, libc::AF_INET6])?,
-        none_of(2, &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP])?,
-    ];
+    let others = [libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, SOCK_PACKET];
+    let mut rules =
+        vec![none_of(0, &[libc::AF_INET, libc::AF_INET6])?, none_of(2, &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP])?];
     for kind in others {
         rules.push(argument(1, SeccompCmpOp::MaskedEq(SOCKET_TYPE), unsigned(kind))?);
     }

@@ -45,7 +45,10 @@ fn confined_process() {
     report("unix-connect", UnixStream::connect(folder.join("socket")).is_ok());
     report("unix-datagram-pair", UnixDatagram::pair().is_ok());
     report("netlink", socket(AddressFamily::NETLINK, SocketType::RAW, None).is_ok());
-    report("raw", !socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP)).is_err_and(|error| error == Errno::PERM));
+    report(
+        "raw",
+        !socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP)).is_err_and(|error| error == Errno::PERM),
+    );
     report("chmod", std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).is_ok());
     report("limit-parent", !is_refused(libc::SYS_prlimit64, rustix::process::getppid().map_or(1, Pid::as_raw_pid)));
     report("signal-self", rustix::process::test_kill_process(rustix::process::getpid()).is_ok());

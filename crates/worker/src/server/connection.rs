@@ -17,9 +17,9 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
 use super::Server;
+use crate::descriptors;
 use crate::frame::{self, Oversized};
 use crate::host::Host;
-use crate::descriptors;
 use crate::outbox::Outbox;
 use crate::wire::{
     AttachRequest, Hello, ListRequest, Named, Op, Outgoing, PROTOCOL, PauseRequest, Payload, PeerRequest, Refusal,

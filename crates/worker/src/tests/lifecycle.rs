@@ -66,7 +66,8 @@ async fn a_running_guest_cannot_be_forgotten() {
 #[tokio::test]
 async fn a_refused_start_leaves_nothing() {
     let worker = Worker::start().await;
-    let Err(ClientError::Refused { code, message }) = worker.client.start(&request("a", &["refuse"]), Vec::new()).await else {
+    let Err(ClientError::Refused { code, message }) = worker.client.start(&request("a", &["refuse"]), Vec::new()).await
+    else {
         panic!()
     };
     assert_eq!((code.as_str(), message.as_str()), ("not-a-command", "this is no command"));

@@ -53,35 +53,46 @@ impl InputStream for Reader {
 }
 
 /// What goes out.
-pub(super) struct Writer(pub(super) Arc<Connection>);
+pub(super) struct Writer {
+    connection: Arc<Connection>,
+    /// Bytes that the guest was told it may write; they are taken, whatever became of the room meanwhile.
+    permitted: usize,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, permitted: 0 }
+    }
+}
 
 #[async_trait]
 impl Pollable for Writer {
     async fn ready(&mut self) {
         // The write that follows fails alike.
-        let _ = poll_fn(|cx| self.0.poll_room(cx)).await;
+        let _ = poll_fn(|cx| self.connection.poll_room(cx)).await;
     }
 }
 
 #[async_trait]
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > self.0.room().map_err(failed)? {
-            return Err(StreamError::trap("a write larger than `check-write` allowed"));
-        }
-        self.0.write(bytes).map_err(failed)
+        let left = self.permitted.checked_sub(bytes.len());
+        self.permitted = left.ok_or_else(|| StreamError::trap("a write larger than `check-write` allowed"))?;
+        self.connection.write(bytes).map_err(failed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
         // What is written is on its way.
-        self.0.room().map(drop).map_err(failed)
+        self.connection.room().map(drop).map_err(failed)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.room().map_err(failed)
+        self.permitted = self.connection.room().map_err(failed)?;
+        Ok(self.permitted)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        poll_fn(|cx| self.0.poll_room(cx)).await.map_err(failed)
+        self.permitted = poll_fn(|cx| self.connection.poll_room(cx)).await.map_err(failed)?;
+        Ok(self.permitted)
     }
 }

@@ -72,7 +72,7 @@ impl SocketsHost<'_> {
 
     fn streams(&mut self, socket: &Resource<Socket>, connection: Arc<Connection>) -> SocketsResult<Streams> {
         let input: DynInputStream = Box::new(Reader(Arc::clone(&connection)));
-        let output: DynOutputStream = Box::new(Writer(connection));
+        let output: DynOutputStream = Box::new(Writer::new(connection));
         let input = self.table.push_child(input, socket).map_err(SocketsError::trap)?;
         let output = self.table.push_child(output, socket).map_err(SocketsError::trap)?;
         Ok((input, output))

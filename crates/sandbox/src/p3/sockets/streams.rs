@@ -8,9 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{
-    Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer,
-};
+use wasmtime::component::{Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer};
 
 use super::bindings::wasi::sockets::types::ErrorCode;
 use crate::component::SocketsHost;

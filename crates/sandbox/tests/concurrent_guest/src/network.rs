@@ -18,7 +18,8 @@ pub(crate) async fn run(words: &[&str]) -> Option<Result<(), ErrorCode>> {
         ["udp-serve", address, count] => udp_serve(parse(address), count.parse().unwrap()).await,
         ["udp-call", address, text] => udp_call(parse(address), text).await,
         ["resolve", name] => {
-            let found = resolve_addresses(name.to_owned()).await.map_err(|error| ErrorCode::Other(Some(format!("{error:?}"))));
+            let found =
+                resolve_addresses(name.to_owned()).await.map_err(|error| ErrorCode::Other(Some(format!("{error:?}"))));
             match found {
                 Ok(found) => {
                     let first = |address: &IpAddress| matches!(address, IpAddress::Ipv4((10, 9, 0, _)));

@@ -119,7 +119,16 @@ fn run(step: &[String]) -> io::Result<()> {
         ["size", path] => print(fs::metadata(path)?.len().to_string()),
         ["kind", path] => {
             let kind = fs::symlink_metadata(path)?.file_type();
-            print(if kind.is_dir() { "folder" } else if kind.is_symlink() { "link" } else { "file" }.into())
+            print(
+                if kind.is_dir() {
+                    "folder"
+                } else if kind.is_symlink() {
+                    "link"
+                } else {
+                    "file"
+                }
+                .into(),
+            )
         }
         ["list", path] => {
             let mut names = Vec::new();

@@ -34,7 +34,9 @@ pub(crate) fn run(words: &[&str]) -> Option<io::Result<()>> {
         ["udp-call", from, to, text] => udp_call(from, to, text),
         ["udp-flood", to, count] => udp_flood(to, count.parse().unwrap()),
         ["udp-count", address] => udp_count(address),
-        ["udp-too-large", to] => UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.send_to(&[0; 65508], to)).map(drop),
+        ["udp-too-large", to] => {
+            UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.send_to(&[0; 65508], to)).map(drop)
+        }
         ["udp-send", to] => UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.send_to(b"x", to)).map(drop),
         _ => return None,
     })

@@ -153,6 +153,17 @@ async fn what_is_not_there_or_not_joined_is_refused() {
 }
 
 #[tokio::test]
+async fn a_network_is_forgotten_with_its_last_member() {
+    let world = World::new();
+    world.fabrics[0].remove_remote("net", &[address(3).into()]);
+    assert_eq!(world.fabrics[0].segments(), 1);
+    let World { fabrics, stacks } = world;
+    drop(stacks);
+    assert_eq!(fabrics[0].segments(), 0);
+    assert_eq!(fabrics[1].segments(), 1, "a member of another worker is still there");
+}
+
+#[tokio::test]
 async fn joining_anew_cuts_what_was_and_goes_on() {
     let world = World::new();
     let listener = world.listen(80);
