@@ -184,10 +184,11 @@ impl Core {
 
     /// A worker is gone: each of its containers ends with it.
     pub(crate) fn worker_gone(self: &Arc<Self>, name: &str) {
+        // Also of one that was ended because nobody needed it.
+        self.reach.lost(name);
         let Some(worker) = self.workers.lost(name) else { return };
         tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
         self.steps.lost(name);
-        self.reach.lost(name);
         for record in self.containers.all() {
             let hers = {
                 let life = record.life();

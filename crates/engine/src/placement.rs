@@ -313,7 +313,13 @@ impl Workers {
             }
             WorkerKind::Step { upper } => write.push(upper.clone()),
         }
-        Confinement { read, write, memory_bytes: 0, network: false }
+        let network = match kind {
+            // Its containers are many, and the worker holds each to its own rules.
+            WorkerKind::Shared | WorkerKind::Mounts { .. } => true,
+            WorkerKind::Own { network, .. } => *network,
+            WorkerKind::Step { .. } => false,
+        };
+        Confinement { read, write, memory_bytes: 0, network }
     }
 
     /// Connects to a worker that an earlier daemon started.

@@ -67,7 +67,7 @@ impl Core {
             installation: store.meta("installation", || ContainerId::random().to_string())?,
             volumes: Volumes::open(root.join("volumes"), Arc::clone(&store))?,
             networks: Networks::open(Arc::clone(&store))?,
-            reach: Reach::default(),
+            reach: Reach::open(Arc::clone(&store))?,
             store,
             containers: Containers::default(),
             shelf: FactsShelf::default(),
@@ -231,6 +231,7 @@ impl Core {
             }
         }
         for (name, data) in dead {
+            self.reach.lost(&name);
             self.workers.erase(&name, &data);
         }
         for (worker, load) in self.workers.all() {

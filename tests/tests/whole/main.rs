@@ -12,6 +12,7 @@ mod failures;
 mod hostile;
 mod life_cycle;
 mod mounts;
+mod networks;
 mod registry;
 mod sources;
 

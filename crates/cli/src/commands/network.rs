@@ -200,10 +200,13 @@ fn pools(args: &CreateArgs) -> Result<Vec<Value>, CliError> {
     let mut put = |flag: &str, key: &str, address: &str, value: Value| {
         let pool = pools.iter_mut().find(|(subnet, _)| subnet.contains(address));
         let (_, pool) = pool.ok_or_else(|| wrong(format!("no matching subnet for {flag} {address}")))?;
-        match (pool.get_mut(key), value) {
-            (Some(Value::Object(map)), Value::Object(more)) => map.extend(more),
-            (Some(_), _) => return Err(wrong(format!("cannot configure multiple {flag}s on the same subnet"))),
+        match (pool.remove(key), value) {
             (None, value) => drop(pool.insert(key.to_owned(), value)),
+            (Some(Value::Object(mut map)), Value::Object(more)) => {
+                map.extend(more);
+                pool.insert(key.to_owned(), Value::Object(map));
+            }
+            (Some(_), _) => return Err(wrong(format!("cannot configure multiple {flag}s on the same subnet"))),
         }
         Ok(())
     };

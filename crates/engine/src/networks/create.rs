@@ -41,8 +41,14 @@ impl Core {
             if v6 == 0 && request.ipv6 {
                 pools.push(pools::default_v6(&self.installation, taken)?);
             }
-            // A pool of a family that was not asked for is shown and not used, as in docker.
-            pools.retain(|pool| if pool.subnet.addr().is_ipv6() { request.ipv6 } else { request.ipv4 != Some(false) });
+            let odd = |pool: &&crate::NetworkPool| match pool.subnet.addr().is_ipv6() {
+                true => !request.ipv6,
+                false => request.ipv4 == Some(false),
+            };
+            if let Some(pool) = pools.iter().find(odd) {
+                let family = if pool.subnet.addr().is_ipv6() { "--ipv6" } else { "--ipv4" };
+                return Err(invalid(format!("the network has no addresses like {}: add {family}", pool.subnet)));
+            }
             Ok(Network {
                 id: ContainerId::random().to_string(),
                 name: request.name,

@@ -206,17 +206,16 @@ impl Core {
         let mut endpoints = Self::endpoints(record);
         let name = record.name();
         let mut specs = Vec::new();
-        let mut mode = NetworkMode::None;
+        let alone = endpoints.contains_key("none");
+        // Without any network it may still be connected to one while it runs.
+        let mut mode = if alone { NetworkMode::None } else { NetworkMode::Virtual };
         let result = endpoints.iter_mut().try_for_each(|(known, endpoint)| {
             let network = self.networks.find(known)?;
             check_request(&endpoint.request, network.predefined)?;
             self.lease(record, &network, endpoint)?;
             let spec = endpoint_spec(record, &name, &network, endpoint);
             match network.driver {
-                NetworkDriver::Bridge => {
-                    mode = NetworkMode::Virtual;
-                    specs.push((known.clone(), spec.clone()));
-                }
+                NetworkDriver::Bridge => specs.push((known.clone(), spec.clone())),
                 NetworkDriver::Host => mode = NetworkMode::Host,
                 NetworkDriver::Null => {}
             }

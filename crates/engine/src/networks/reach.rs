@@ -1,8 +1,9 @@
 //! [`Reach`]: members of one network in different workers find each other.
 //!
 //! Workers know their own members. Of others they are told, and get one end of a socket pair for each worker they share a
-//! network with; the daemon keeps none. What is told to one worker is told in order, by one task for each worker that has
-//! such a network. A new daemon tells all anew, which takes the place of what was told before.
+//! network with; the daemon keeps none, but notes which have, so that the next one does not cut what goes through them. What is
+//! told to one worker is told in order, by one task for each worker that has such a network. A new daemon tells all members anew,
+//! which takes the place of what was told before.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -17,10 +18,11 @@ use sprat_worker::{Client, NetworkChange};
 use tokio::sync::{mpsc, oneshot};
 
 use super::table::{Active, addresses};
-use crate::Network;
 use crate::core::Core;
 use crate::placement::Worker;
 use crate::record::Record;
+use crate::store::SharedStore;
+use crate::{EngineError, Network};
 
 /// Most workers that one network joins: each pair of them needs sockets.
 const JOINED_LIMIT: usize = 32;
@@ -30,8 +32,9 @@ const QUEUE: usize = 16_384;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What workers are told of each other's members.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reach {
+    store: SharedStore,
     queues: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     /// Workers that have each other's socket, by name, the lesser first.
     pairs: Mutex<BTreeSet<(String, String)>>,
@@ -40,12 +43,22 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 enum Message {
     Change(NetworkChange),
-    Peer(String, OwnedFd),
+    /// Answered when it was told.
+    Peer(String, OwnedFd, oneshot::Sender<()>),
     /// Answered when all before it was told.
     Flush(oneshot::Sender<()>),
 }
 
 impl Reach {
+    /// Reads which workers an earlier daemon joined.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(crate) fn open(store: SharedStore) -> Result<Self, EngineError> {
+        let pairs = Mutex::new(store.peers()?.into_iter().collect());
+        Ok(Self { store, queues: Mutex::default(), pairs })
+    }
+
     fn send(&self, worker: &Worker, message: Message) {
         let mut queues = self.queues.lock();
         let queue = queues.entry(worker.name.clone()).or_insert_with(|| {
@@ -74,8 +87,18 @@ impl Reach {
         }
         match socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None) {
             Ok((one, other)) => {
-                self.send(a, Message::Peer(b.name.clone(), one));
-                self.send(b, Message::Peer(a.name.clone(), other));
+                let ((first, told), (second, told_too)) = (oneshot::channel(), oneshot::channel());
+                self.send(a, Message::Peer(b.name.clone(), one, first));
+                self.send(b, Message::Peer(a.name.clone(), other, second));
+                let store = Arc::clone(&self.store);
+                tokio::spawn(async move {
+                    // Noted when both have it: whatever breaks off before is done again by the next daemon.
+                    if let (Ok(()), Ok(())) = futures_util::future::join(told, told_too).await
+                        && let Err(error) = store.put_peers(&key.0, &key.1)
+                    {
+                        tracing::warn!(%error, "the next daemon will join two workers anew");
+                    }
+                });
             }
             Err(error) => {
                 self.pairs.lock().remove(&key);
@@ -88,6 +111,9 @@ impl Reach {
     pub(crate) fn lost(&self, worker: &str) {
         self.queues.lock().remove(worker);
         self.pairs.lock().retain(|(a, b)| a != worker && b != worker);
+        if let Err(error) = self.store.remove_peers(worker) {
+            tracing::debug!(worker, %error, "its joints stay noted");
+        }
     }
 
     /// Ends all tasks.
@@ -101,7 +127,14 @@ async fn tell(client: Client, mut messages: mpsc::Receiver<Message>) {
     while let Some(message) = messages.recv().await {
         let told = match message {
             Message::Change(change) => client.network(&change).await,
-            Message::Peer(worker, socket) => client.peer(&worker, socket).await,
+            Message::Peer(worker, socket, done) => match client.peer(&worker, socket).await {
+                Ok(()) => {
+                    // Who waited may have given up.
+                    let _ = done.send(());
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
             Message::Flush(done) => {
                 // Who waited may have given up.
                 let _ = done.send(());

@@ -46,4 +46,21 @@ impl StateStore {
         let rows: Vec<(Option<ContainerId>, Endpoints)> = rows.iter().map(parse).collect::<Result<_, EngineError>>()?;
         Ok(rows.into_iter().filter_map(|(id, endpoints)| Some((id?, endpoints))).collect())
     }
+
+    /// Notes that two workers have each other's socket.
+    pub(crate) fn put_peers(&self, one: &str, other: &str) -> Result<(), EngineError> {
+        self.with(|db| db.execute("INSERT OR REPLACE INTO peers VALUES (?1, ?2)", [one, other]).map(drop))
+    }
+
+    /// Forgets the sockets of a worker that is gone.
+    pub(crate) fn remove_peers(&self, worker: &str) -> Result<(), EngineError> {
+        self.with(|db| db.execute("DELETE FROM peers WHERE one = ?1 OR other = ?1", [worker]).map(drop))
+    }
+
+    /// Workers that have each other's socket.
+    pub(crate) fn peers(&self) -> Result<Vec<(String, String)>, EngineError> {
+        self.with(|db| {
+            db.prepare("SELECT one, other FROM peers")?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
 }

@@ -31,6 +31,7 @@ CREATE TABLE worker (name TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 /// Tables that came later and that an older Sprat can do without: made whenever they are missing.
 const LATER: &str = "
 CREATE TABLE IF NOT EXISTS network (id TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS peers (one TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (one, other)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS endpoints (container TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 ";
 

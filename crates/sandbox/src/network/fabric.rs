@@ -135,6 +135,15 @@ impl Network {
         Ok(())
     }
 
+    /// Gives a guest that is on a network other names there.
+    pub(super) fn rename(&self, stack: &Arc<Stack>, endpoint: &EndpointSpec) {
+        let mut segments = self.segments.write();
+        let Some(segment) = segments.get_mut(endpoint.network.as_str()) else { return };
+        for address in endpoint.addresses() {
+            segment.add(address, Place::Guest(Arc::downgrade(stack)), &endpoint.names);
+        }
+    }
+
     /// Forgets a guest that leaves a network.
     pub(super) fn leave(&self, stack: &Stack, endpoint: &EndpointSpec) {
         let is_it = |place: &Place| matches!(place, Place::Guest(guest) if std::ptr::eq(guest.as_ptr(), stack));

@@ -92,8 +92,14 @@ impl Stack {
             return Err(NetworkError::NotVirtual(endpoint.network));
         }
         let mut endpoints = self.endpoints.write();
-        if endpoints.iter().any(|other| other.network == endpoint.network) {
-            return Err(NetworkError::AlreadyThere(endpoint.network));
+        if let Some(known) = endpoints.iter_mut().find(|other| other.network == endpoint.network) {
+            if !known.addresses().eq(endpoint.addresses()) {
+                return Err(NetworkError::AlreadyThere(endpoint.network));
+            }
+            // It has other names now; its connections go on.
+            self.fabric.rename(self, &endpoint);
+            *known = endpoint;
+            return Ok(());
         }
         if endpoints.len() >= MAX_ENDPOINTS {
             return Err(too_many());
