@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use wasmtime::Caller;
 
-use super::descriptors::Entry;
 use super::errno::Errno;
 use super::memory::Buffer;
 use super::streams::Transfer;
 use super::types::fdflags;
 use super::{Process, with_memory};
+use crate::handle::Handle;
 use crate::network::{Connection, GuestNetwork, Listener, SocketError, SocketPlace};
 
 /// Bytes that one call moves at most.
@@ -25,7 +25,7 @@ const SHUT_WRITE: u32 = 2;
 
 /// A socket as a descriptor.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     pub(super) what: What,
     nonblocking: AtomicBool,
     _place: Option<SocketPlace>,
@@ -57,7 +57,7 @@ impl Socket {
     }
 
     /// Waits until it can be read from or accepted on.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.what {
             What::Listener(listener) => listener.poll_acceptable(cx),
             What::Connection(connection) => connection.poll_readable(cx),
@@ -65,7 +65,7 @@ impl Socket {
     }
 
     /// Waits until it can be written to.
-    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.what {
             What::Listener(_) => Poll::Ready(()),
             What::Connection(connection) => connection.poll_room(cx).map(drop),
@@ -95,7 +95,7 @@ impl From<SocketError> for Errno {
 /// The socket with this number.
 fn socket(process: &Process, number: u32) -> Result<Arc<Socket>, Errno> {
     match process.descriptors.get(number)? {
-        Entry::Socket(socket) => Ok(Arc::clone(socket)),
+        Handle::Socket(socket) => Ok(Arc::clone(socket)),
         _ => Err(Errno::NOT_SOCKET),
     }
 }
@@ -132,7 +132,7 @@ pub(super) async fn accept(
             let accepted = accepted?;
             accepted.set_flags(u16::try_from(flags).map_err(|_| Errno::INVALID)?);
             memory.bytes(at, 4)?;
-            let number = process.descriptors.insert(Entry::Socket(accepted))?;
+            let number = process.descriptors.insert(Handle::Socket(accepted))?;
             memory.store_u32(at, number)
         })())
     })

@@ -3,18 +3,20 @@
 
 mod bindings;
 mod files;
+mod processes;
 mod sockets;
 mod streams;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+pub(crate) use processes::ProcessesHost;
 pub(crate) use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
 use self::bindings::wasi::filesystem;
 use crate::component::{HasFiles, Host};
 
-/// A linker with all of WASI 0.2.
+/// A linker with all of WASI 0.2, and `sprat:process`.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -25,5 +27,6 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     filesystem::preopens::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
+    processes::add_to_linker(&mut linker)?;
     Ok(linker)
 }

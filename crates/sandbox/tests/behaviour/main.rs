@@ -8,6 +8,7 @@ mod endings;
 mod files;
 mod limits;
 mod network;
+mod processes;
 mod programs;
 mod rig;
 mod streams;
