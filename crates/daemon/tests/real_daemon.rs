@@ -5,6 +5,8 @@
 #[path = "../../worker/tests/roles/mod.rs"]
 mod roles;
 mod support;
+#[path = "real_daemon/copies.rs"]
+mod copies;
 
 use support::{Daemon, HELLO, SPIN};
 
@@ -115,7 +117,8 @@ fn users_errors_have_their_status_and_never_harm_the_daemon() {
         ("GET", "/networks/none", "", 200),
         ("GET", "/networks/mine", "", 404),
         ("GET", "/swarm", "", 503),
-        ("POST", "/containers/x/exec", "{}", 501),
+        ("POST", "/containers/x/exec", "{}", 404),
+        ("GET", "/images/search?term=x", "", 501),
     ] {
         let (got, text) = daemon.call(method, path, body);
         assert_eq!(got, status, "{method} {path} {body}: {text}");

@@ -211,6 +211,13 @@ impl Core {
         Ok(processes.into_iter().map(process).collect())
     }
 
+    /// Processes of a container; 0 when it doesn't run.
+    pub(crate) async fn process_count(&self, record: &Record) -> u64 {
+        let Ok((worker, guest)) = self.guest(record) else { return 0 };
+        // A worker of an earlier Sprat runs one and does not know the question.
+        worker.client.processes(&guest).await.map_or(1, |all| all.iter().filter(|one| !one.ended).count() as u64)
+    }
+
     fn tell_exec(&self, record: &Record, action: &str, exec: &ExecRecord, more: &[(&str, String)]) {
         // As docker has it: the first two name the command, the last is the bare word.
         let action = match action {

@@ -16,7 +16,7 @@ use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
 use crate::{
-    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle,
+    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, restart, settle,
 };
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
@@ -62,7 +62,7 @@ impl Core {
     }
 
     async fn launch(self: &Arc<Self>, record: &Arc<Record>) -> Result<(), EngineError> {
-        let (program, artifact) = locate::prepare(&record.facts, &self.cache, &create::wanted(&record.settled)).await?;
+        let (program, artifact) = self.first_program(record).await?;
         let permit = gate::check(&Candidate { program: &artifact.description.sha256, image: &record.facts.data.id })?;
         for mount in &record.spec.mounts {
             if let MountKind::Bind { source, create } = &mount.kind {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use sprat_image::Tree;
 use sprat_image::build::{RunStep, Runner};
+use sprat_program::Artifact;
 use sprat_sandbox::{FilesSpec, ProgramSpec, Spec};
 use sprat_worker::StartRequest;
 
@@ -14,8 +15,12 @@ use crate::gate::{self, Candidate};
 use crate::locate::{self, Wanted, clean};
 use crate::placement::WorkerKind;
 use crate::steps::StepPlace;
+use crate::within::Looked;
 use crate::user::Accounts;
 use crate::{ContainerSpec, EngineError, settle};
+
+/// What runs RUN in shell form.
+const SHELLS: [&str; 2] = ["/bin/sh", "sh"];
 
 /// Runs RUN steps.
 #[derive(Debug)]
@@ -57,7 +62,11 @@ impl WorkerRunner {
             mounts: Vec::new(),
             shared: true,
         };
-        let (program, artifact) = locate::prepare(&facts, &self.core.cache, &wanted).await?;
+        let (path, artifact) = match locate::prepare(&facts, &self.core.cache, &wanted).await {
+            Ok((program, artifact)) => (program.path, artifact),
+            Err(EngineError::ProgramNotFound(name)) => (name.clone(), self.lent(name, &wanted).await?),
+            Err(error) => return Err(error),
+        };
         let description = &artifact.description;
         // The permit is the leave to start what follows.
         let _permit = gate::check(&Candidate { program: &description.sha256, image: &facts.data.id })?;
@@ -70,7 +79,7 @@ impl WorkerRunner {
         .await?;
         let env = settle::env(&ContainerSpec::default(), &step.config);
         let id = format!("step-{:016x}", rand::random::<u64>());
-        tracing::debug!(id, program = program.path, "running a build step");
+        tracing::debug!(id, program = path, "running a build step");
         let spec = Spec {
             program: ProgramSpec {
                 code: artifact.path.clone(),
@@ -91,6 +100,20 @@ impl WorkerRunner {
         let request =
             StartRequest { id: id.clone(), spec, log: None, open_stdin: false, stdin_once: false, size: None };
         Ok((id, request, facts))
+    }
+}
+
+impl WorkerRunner {
+    /// A program that the stage does not have, lent by the image `toolbox`.
+    async fn lent(&self, name: String, wanted: &Wanted) -> Result<Artifact, EngineError> {
+        let looked = Looked { name: name.clone(), path: wanted.path.clone(), cwd: wanted.cwd.clone() };
+        self.core.lent(looked).await.map_err(|error| match error {
+            EngineError::ProgramNotFound(_) if SHELLS.contains(&name.as_str()) => EngineError::NotACommand(format!(
+                "exec: {name:?}: RUN in shell form needs a shell, and this stage has none: build FROM an image that has one, \
+                 make the image toolbox (`sprat build -t toolbox images/toolbox`), or write RUN [\"program.wasm\", \"arg\"]"
+            )),
+            other => other,
+        })
     }
 }
 

@@ -12,10 +12,10 @@ use crate::core::{Core, blocking};
 use crate::facts::ImageFacts;
 use crate::files::Found;
 use crate::gate::Permit;
-use crate::locate::{PROGRAM_LIMIT, candidates, check_kind};
+use crate::locate::{self, PROGRAM_LIMIT, candidates, check_kind};
 use crate::record::{ProgramRef, Record};
 use crate::user::{Accounts, Resolved};
-use crate::EngineError;
+use crate::{EngineError, create};
 
 /// The image whose programs are lent to containers that do not have them.
 const TOOLBOX: &str = "toolbox";
@@ -61,6 +61,22 @@ enum Program {
 }
 
 impl Core {
+    /// The program that a container starts with, as it is now: what it wrote counts before its image.
+    pub(crate) async fn first_program(&self, record: &Arc<Record>) -> Result<(ProgramRef, Artifact), EngineError> {
+        let wanted = create::wanted(&record.settled);
+        if !self.upper(record.id).exists() {
+            return locate::prepare(&record.facts, &self.cache, &wanted).await;
+        }
+        let looked = Looked { name: wanted.name.clone(), path: wanted.path.clone(), cwd: wanted.cwd.clone() };
+        let found = self.look_within(record, looked).await?;
+        let found = found.ok_or(EngineError::ProgramNotFound(wanted.name))?;
+        let (path, artifact) = self.compiled(&record.facts, found, wanted.shared).await?;
+        check_kind(&path, &artifact)?;
+        let digest = format!("sha256:{}", artifact.description.sha256).parse();
+        let digest = digest.map_err(|_| EngineError::Worker(format!("the cache gave an odd digest for {path}")))?;
+        Ok((ProgramRef { path, digest }, artifact))
+    }
+
     /// The program that a name means in a container, checked, compiled to be interruptible, and let through the gate.
     pub(crate) async fn program_within(
         &self,
@@ -72,7 +88,7 @@ impl Core {
             Some(found) => (Arc::clone(&record.facts), found),
             None => self.lend(looked).await?,
         };
-        let (path, artifact) = self.compiled(&facts, found).await?;
+        let (path, artifact) = self.compiled(&facts, found, true).await?;
         check_kind(&path, &artifact)?;
         let permit = self.admit(&artifact.description.sha256, &facts.data.id)?;
         Ok((spec_of(&artifact), permit))
@@ -93,7 +109,7 @@ impl Core {
         let name = looked.name.clone();
         let found = blocking(move || look(&Found::of_files(&files, Arc::clone(&tree))?, &facts_none(), &looked)).await?;
         let found = found.ok_or(EngineError::ProgramNotFound(name))?;
-        let (path, artifact) = self.compiled(&facts, found).await?;
+        let (path, artifact) = self.compiled(&facts, found, true).await?;
         check_kind(&path, &artifact)?;
         let permit = self.admit(&artifact.description.sha256, &facts.data.id)?;
         Ok((spec_of(&artifact), permit))
@@ -132,10 +148,23 @@ impl Core {
         Ok((facts, program))
     }
 
-    async fn compiled(&self, facts: &Arc<ImageFacts>, found: Program) -> Result<(String, Artifact), EngineError> {
+    /// A program of the image `toolbox`, checked and compiled to be interruptible.
+    pub(crate) async fn lent(&self, looked: Looked) -> Result<Artifact, EngineError> {
+        let (facts, found) = self.lend(looked).await?;
+        let (path, artifact) = self.compiled(&facts, found, true).await?;
+        check_kind(&path, &artifact)?;
+        Ok(artifact)
+    }
+
+    async fn compiled(
+        &self,
+        facts: &Arc<ImageFacts>,
+        found: Program,
+        interruptible: bool,
+    ) -> Result<(String, Artifact), EngineError> {
         let (path, bytes, node) = match found {
             Program::Known(program) => {
-                if let Some(artifact) = self.cache.lookup(&program.digest.hex(), true) {
+                if let Some(artifact) = self.cache.lookup(&program.digest.hex(), interruptible) {
                     return Ok((program.path, artifact));
                 }
                 let tree = self.trees.of(facts)?;
@@ -147,7 +176,7 @@ impl Core {
         };
         let artifact = self
             .cache
-            .prepare(bytes, true)
+            .prepare(bytes, interruptible)
             .await
             .map_err(|source| EngineError::Program { path: path.clone(), source })?;
         if let (Some(node), Ok(digest)) = (node, format!("sha256:{}", artifact.description.sha256).parse()) {

@@ -3,11 +3,13 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
 mod cli;
+mod copy;
 mod daemon_kills;
 mod damage;
 mod disk;
 mod docker_cli;
 mod examples;
+mod exec;
 mod failures;
 mod hostile;
 mod life_cycle;

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
-use super::{Client, empty};
+use super::{Body, Client, empty, json};
 use crate::error::CliError;
 use crate::query::Query;
 
@@ -43,7 +43,24 @@ impl Client {
             .flag("stderr", attached.stderr)
             .path();
         let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Length", "0")];
-        let response = self.send(Method::POST, &path, &headers, empty()).await?;
+        self.upgrade(&path, &headers, empty(), raw).await
+    }
+
+    /// Starts an exec and attaches to it. `raw`: it has a terminal, so its output is not framed.
+    pub(crate) async fn exec(&self, id: &str, raw: bool) -> Result<Streams, CliError> {
+        let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Type", "application/json")];
+        let body = json(&serde_json::json!({ "Detach": false, "Tty": raw }));
+        self.upgrade(&format!("/exec/{id}/start"), &headers, body, raw).await
+    }
+
+    async fn upgrade(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+        raw: bool,
+    ) -> Result<Streams, CliError> {
+        let response = self.send(Method::POST, path, headers, body).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(CliError::new("the daemon does not attach")
                 .why(format!("it answered {}", response.status()))

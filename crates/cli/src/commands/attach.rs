@@ -27,7 +27,7 @@ pub(crate) struct AttachArgs {
 }
 
 /// Exit status when nobody reads our output any more: what the shell gives for SIGPIPE.
-const NO_READER: u8 = 141;
+pub(super) const NO_READER: u8 = 141;
 
 /// Exit status of a container that was killed, or lost with its worker.
 const KILLED: u8 = 137;
@@ -54,7 +54,7 @@ pub(super) struct Session {
 }
 
 /// How our side of the input ended.
-enum Typed {
+pub(super) enum Typed {
     /// The user typed the detach keys.
     Detached,
     /// Input is at its end; output goes on.
@@ -161,7 +161,7 @@ pub(super) async fn status(client: &Client, waiting: Response<Incoming>) -> Outc
 }
 
 /// Copies our input to the container; its end closes the container's.
-async fn type_in(to: &mut (impl AsyncWrite + Unpin), mut keys: Option<DetachKeys>) -> Typed {
+pub(super) async fn type_in(to: &mut (impl AsyncWrite + Unpin), mut keys: Option<DetachKeys>) -> Typed {
     let mut stdin = tokio::io::stdin();
     let mut buffer = vec![0; 32 * 1024];
     loop {

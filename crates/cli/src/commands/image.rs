@@ -53,6 +53,10 @@ pub(crate) struct CommitArgs {
     /// Dockerfile instruction to apply
     #[arg(short, long, value_name = "INSTRUCTION")]
     pub change: Vec<String>,
+    /// Hold the container meanwhile
+    #[arg(short, long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub pause: bool,
     /// Message
     #[arg(short, long)]
     pub message: Option<String>,
@@ -146,7 +150,8 @@ pub(crate) async fn commit(client: &Client, args: CommitArgs) -> Outcome {
         .option("repo", repository)
         .option("tag", tag)
         .option("comment", args.message.as_deref())
-        .option("author", args.author.as_deref());
+        .option("author", args.author.as_deref())
+        .add("pause", if args.pause { "1" } else { "0" });
     for change in &args.change {
         query = query.add("changes", change);
     }

@@ -6,6 +6,10 @@ use super::archive::{self, ImportArgs, LoadArgs, SaveArgs};
 use super::attach::{self, AttachArgs};
 use super::build::{self, BuildArgs};
 use super::container::{self, KillArgs, NamesArgs, RenameArgs, RmArgs, StartArgs, StopArgs};
+use super::cp::{self, CpArgs};
+use super::diff::{self, DiffArgs};
+use super::exec::{self, ExecArgs};
+use super::export::{self, ExportArgs};
 use super::image::{self, CommitArgs, HistoryArgs, RmiArgs, TagArgs};
 use super::images::{self, ImagesArgs};
 use super::inspect::{self, InspectArgs};
@@ -15,6 +19,9 @@ use super::prune::{self, ImagePruneArgs, PruneArgs};
 use super::ps::{self, PsArgs};
 use super::registry::{self, PullArgs, PushArgs};
 use super::run::{self, CreateArgs, RunArgs};
+use super::stats::{self, StatsArgs};
+use super::top::{self, TopArgs};
+use super::update::{self, UpdateArgs};
 use crate::client::Client;
 use crate::error::Outcome;
 
@@ -81,6 +88,47 @@ Examples:
     /// Make an image of a container
     #[command(after_help = "Example: sprat commit -c 'ENV MODE=fast' web web:fast")]
     Commit(CommitArgs),
+    /// Run another program in a running container
+    #[command(after_help = "\
+Examples:
+  sprat exec web /bin/check --deep
+  sprat exec -it web sh             a shell, of the image `toolbox` if the container has none
+  sprat exec -e MODE=fast -w /data web tidy")]
+    Exec(Box<ExecArgs>),
+    /// Copy files between a container and here
+    #[command(after_help = "\
+Examples:
+  sprat cp web:/etc/app.conf .
+  sprat cp pages/. web:/pages       what is in the folder, not the folder
+  sprat cp web:/data - | tar t")]
+    Cp(CpArgs),
+    /// Show what a container changed of its image's files: A added, C changed, D removed
+    #[command(after_help = "Example: sprat diff web")]
+    Diff(DiffArgs),
+    /// Write a container's files to a tar archive
+    #[command(after_help = "\
+Examples:
+  sprat export -o web.tar web
+  sprat export web | sprat import - web:files")]
+    Export(ExportArgs),
+    /// Change the limits or the restart policy of containers
+    #[command(after_help = "\
+Examples:
+  sprat update --restart unless-stopped web
+  sprat update -m 128m --cpus 0.5 job       while it does not run")]
+    Update(UpdateArgs),
+    /// Show the processes of a container
+    #[command(after_help = "\
+Examples:
+  sprat top web
+  sprat top web -o pid,time,args")]
+    Top(TopArgs),
+    /// Show what containers use
+    #[command(after_help = "\
+Examples:
+  sprat stats
+  sprat stats --no-stream --format '{{.Name}} {{.MemUsage}}' web")]
+    Stats(StatsArgs),
 }
 
 impl ContainerVerb {
@@ -101,6 +149,13 @@ impl ContainerVerb {
             Self::Attach(args) => attach::run(client, args).await,
             Self::Logs(args) => logs::run(client, args).await,
             Self::Commit(args) => image::commit(client, args).await,
+            Self::Exec(args) => exec::run(client, *args).await,
+            Self::Cp(args) => cp::run(client, args).await,
+            Self::Diff(args) => diff::run(client, args).await,
+            Self::Export(args) => export::run(client, args).await,
+            Self::Update(args) => update::run(client, args).await,
+            Self::Top(args) => top::run(client, args).await,
+            Self::Stats(args) => stats::run(client, args).await,
         }
     }
 }

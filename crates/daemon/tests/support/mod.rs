@@ -155,6 +155,20 @@ impl Daemon {
         pending
     }
 
+    /// Opens a WebSocket, with the key of RFC 6455; the answer ends with the connection.
+    pub(crate) fn web_socket(&self, path: &str) -> Pending {
+        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let mut pending = self.send("GET", path, "text/plain", b"", headers);
+        pending.read_head();
+        pending
+    }
+
+    /// Status and body of the answer to a tar.
+    pub(crate) fn put(&self, path: &str, tar: &[u8]) -> (u16, String) {
+        self.send("PUT", path, "application/x-tar", tar, "Connection: close\r\n").answer()
+    }
+
     /// Status and body of an answer.
     pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         self.send(method, path, "application/json", body.as_bytes(), "Connection: close\r\n").answer()

@@ -57,6 +57,15 @@ impl Engine {
         Ok(exec.wait().await)
     }
 
+    /// Processes of a container; 0 when it doesn't run.
+    ///
+    /// # Errors
+    /// No such container.
+    pub async fn process_count(&self, name: &str) -> Result<u64, EngineError> {
+        let record = self.core.containers.find(name)?;
+        Ok(self.core.process_count(&record).await)
+    }
+
     /// The processes of a running container, in the order of their numbers.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ fn change_one(config: &mut ImageConfig, change: &str, cmd_set: &mut bool) -> Res
         return Err(ChangeError::NotAllowed(word));
     }
     let invalid = |problem| ChangeError::Invalid { change: change.to_owned(), problem };
-    let context = Context { escape: '\\', shell: config.shell.is_some() };
+    let context = Context { escape: '\\', shell: config.shell.is_some(), named: config.shell.is_some() };
     let instruction = instruction(&word, rest, &[], context).map_err(invalid)?;
     let environment = config.env.clone();
     let lookup = |name: &str| environment_value(&environment, name);
@@ -190,11 +190,18 @@ fn set_environment(environment: &mut Vec<String>, name: &str, value: &str) {
     }
 }
 
+/// The shell of images that name none.
+const DEFAULT_SHELL: [&str; 2] = ["/bin/sh", "-c"];
+
 /// A command's words; a shell form goes behind the image's shell.
 pub(crate) fn argv(config: &ImageConfig, command: &Command) -> Vec<String> {
     match command {
         Command::Exec(argv) => argv.clone(),
-        Command::Shell(text) => config.shell.iter().flatten().cloned().chain([text.clone()]).collect(),
+        Command::Shell(text) => {
+            let usual = || DEFAULT_SHELL.map(str::to_owned).to_vec();
+            let shell = config.shell.clone().filter(|shell| !shell.is_empty()).unwrap_or_else(usual);
+            shell.into_iter().chain([text.clone()]).collect()
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn run(rest: &str, heredocs: &[Heredoc], context: Context) -> Result<
         let what = "RUN with a heredoc, which is a shell script,".to_owned();
         return Err(Problem::Unsupported { what, instead: "write one RUN [\"program.wasm\", \"arg\"] a command" });
     }
-    let command = command("RUN", rest, context)?;
+    // Whether there is a shell is known when the step runs.
+    let command = command("RUN", rest, Context { shell: true, ..context })?;
     match &command {
         Command::Exec(argv) if argv.is_empty() => Err(at_least_one("RUN")),
         _ => Ok(Instruction::Run(command)),
@@ -55,11 +56,11 @@ fn command(word: &str, rest: &str, context: Context) -> Result<Command, Problem>
     if let Some(argv) = json_array(rest) {
         return Ok(Command::Exec(argv));
     }
+    if rest.starts_with('[') && !context.named {
+        return Err(Problem::Json(word.to_owned()));
+    }
     if context.shell {
         return Ok(Command::Shell(rest.to_owned()));
-    }
-    if rest.starts_with('[') {
-        return Err(Problem::Json(word.to_owned()));
     }
     Err(Problem::ShellForm { word: word.to_owned(), example: exec_form(rest) })
 }
@@ -103,7 +104,7 @@ pub(super) fn healthcheck(rest: &str, context: Context) -> Result<Instruction, P
 fn test(word: &str, rest: &str, context: Context) -> Result<Vec<String>, Problem> {
     match word {
         "NONE" if rest.is_empty() => Ok(vec!["NONE".to_owned()]),
-        "CMD" => match command("HEALTHCHECK CMD", rest, context)? {
+        "CMD" => match command("HEALTHCHECK CMD", rest, Context { shell: true, ..context })? {
             Command::Exec(argv) if argv.is_empty() => Err(at_least_one("HEALTHCHECK CMD")),
             Command::Exec(argv) => Ok(std::iter::once("CMD".to_owned()).chain(argv).collect()),
             Command::Shell(text) => Ok(vec!["CMD-SHELL".to_owned(), text]),

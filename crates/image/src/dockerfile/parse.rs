@@ -35,14 +35,16 @@ const NAMES: [&str; 18] = [
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
     pub(super) escape: char,
-    /// Whether a SHELL is known, so that shell forms have something to run in.
+    /// Shell forms have something to run in.
     pub(super) shell: bool,
+    /// A SHELL is named, so that what looks like a broken list may be meant for it.
+    pub(super) named: bool,
 }
 
 pub(super) fn parse(text: &str) -> Result<Dockerfile, DockerfileError> {
     let (escape, lines) = lines::read(text)?;
     let mut file = Dockerfile { escape, args: Vec::new(), stages: Vec::new() };
-    let mut context = Context { escape, shell: false };
+    let mut context = Context { escape, shell: false, named: false };
     let mut steps = 0;
     for line in lines {
         let number = line.number;
@@ -57,6 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Dockerfile, DockerfileError> {
         }
         let instruction = instruction(&word, rest, &line.heredocs, context).map_err(|problem| problem.at(number))?;
         context.shell |= matches!(instruction, Instruction::Shell(_));
+        context.named = context.shell;
         steps += 1;
         if steps > MAX_STEPS {
             return Err(Problem::TooManySteps.at(number));
@@ -152,5 +155,5 @@ pub(crate) fn parse_trigger(text: &str, escape: char, shell: bool) -> Result<Ins
     if matches!(word.as_str(), "ONBUILD" | "FROM" | "MAINTAINER") {
         return Err(Problem::Trigger(word));
     }
-    instruction(&word, rest, &[], Context { escape, shell })
+    instruction(&word, rest, &[], Context { escape, shell, named: shell })
 }

@@ -176,11 +176,8 @@ fn errors_name_the_line_and_what_to_do() {
 #[test]
 fn what_needs_a_shell_is_refused_with_its_exec_form() {
     for (text, expected) in [
-        ("RUN make all", r#"RUN in shell form needs a shell; write RUN ["make", "all"]"#),
-        ("RUN a && b", r#"RUN in shell form needs a shell; write RUN ["program.wasm", "arg"]"#),
         ("CMD hello.wasm", r#"CMD in shell form needs a shell; write CMD ["hello.wasm"]"#),
         ("ENTRYPOINT /x", r#"ENTRYPOINT in shell form needs a shell; write ENTRYPOINT ["/x"]"#),
-        ("HEALTHCHECK CMD x", r#"HEALTHCHECK CMD in shell form needs a shell; write HEALTHCHECK CMD ["x"]"#),
         (
             "CMD ['x']",
             "CMD starts with [ but is no JSON array of strings: write each string in double quotes, with commas between",

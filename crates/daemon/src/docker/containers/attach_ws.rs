@@ -7,23 +7,21 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode, header};
-use sprat_docker_api::{DetachKeys, Detached};
+use sprat_docker_api::{DetachKeys, Detached, SOCKET_KEY_SUFFIX, SocketFrame, binary, close, next_frame, pong};
 use sprat_engine::{AttachOptions, Attachment, Stream};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::attach;
 use crate::connection::{Hijack, Hijacked};
 use crate::docker::params::Params;
 use crate::docker::{ApiError, Door};
 
-/// Most bytes of one message of a client.
-const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// Bytes read at once.
+const CHUNK: usize = 16 << 10;
 
 /// Which streams a client wants.
 #[derive(Debug, Clone, Copy)]
@@ -67,18 +65,49 @@ fn handshake(request: &Request) -> Result<HeaderValue, ApiError> {
     if !upgrade || key.is_empty() || text(header::SEC_WEBSOCKET_VERSION) != "13" {
         return Err(ApiError::invalid("this is a WebSocket: connect with Upgrade: websocket, version 13"));
     }
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|error| ApiError::invalid(error.to_string()))
+    let hash = sha1_smol::Sha1::from(format!("{key}{SOCKET_KEY_SUFFIX}")).digest().bytes();
+    HeaderValue::from_str(&STANDARD.encode(hash)).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
 /// Carries both directions until the container ends or the client leaves. Dropping the attachment detaches.
 async fn relay(taken: Hijacked, attachment: Attachment, wanted: Wanted, mut keys: Option<DetachKeys>) {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let socket = WebSocketStream::from_partially_read(taken.io, taken.sent.to_vec(), Role::Server, Some(config)).await;
-    let (mut to, mut from) = socket.split();
+    let (mut reader, mut writer) = tokio::io::split(taken.io);
     let Attachment { mut output, mut input } = attachment;
+    let mut read = BytesMut::from(&*taken.sent);
     loop {
+        // All frames that are there already.
+        let next = match next_frame(&mut read) {
+            Ok(frame) => frame,
+            Err(error) => {
+                tracing::debug!(%error, "a WebSocket broke");
+                break;
+            }
+        };
+        if let Some(frame) = next {
+            let (data, left) = match frame {
+                SocketFrame::Data(data) => typed(data, keys.as_mut()),
+                SocketFrame::Close => (Bytes::new(), true),
+                SocketFrame::Pong => (Bytes::new(), false),
+                SocketFrame::Ping(data) => {
+                    if writer.write_all(&pong(&data)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if let Some(sender) = &input
+                && !data.is_empty()
+                && sender.send(data).await.is_err()
+            {
+                // The guest closed its input; the client is still read, to notice its end.
+                input = None;
+            }
+            if left {
+                break;
+            }
+            continue;
+        }
+        read.reserve(CHUNK);
         tokio::select! {
             // Output first: what the guest wrote before its end is sent whatever the client does.
             biased;
@@ -88,40 +117,22 @@ async fn relay(taken: Hijacked, attachment: Attachment, wanted: Wanted, mut keys
                     Stream::Stdout => wanted.stdout,
                     Stream::Stderr => wanted.stderr,
                 };
-                if shown && to.send(Message::Binary(data)).await.is_err() {
+                if shown && writer.write_all(&binary(&data)).await.is_err() {
                     return;
                 }
             }
-            message = from.next() => match message {
-                Some(Ok(message)) => {
-                    let (data, left) = typed(message, keys.as_mut());
-                    if let Some(sender) = &input
-                        && !data.is_empty()
-                        && sender.send(data).await.is_err()
-                    {
-                        // The guest closed its input; the client is still read, to notice its end.
-                        input = None;
-                    }
-                    if left {
-                        break;
-                    }
-                }
-                Some(Err(_)) | None => return,
+            count = reader.read_buf(&mut read) => if !matches!(count, Ok(1..)) {
+                return;
             },
         }
     }
     // The client may be gone already.
-    let _ = to.close().await;
+    let _ = writer.write_all(&close()).await;
+    let _ = writer.shutdown().await;
 }
 
-/// What a message has for standard input, and whether its sender leaves.
-fn typed(message: Message, keys: Option<&mut DetachKeys>) -> (Bytes, bool) {
-    let data = match message {
-        Message::Binary(data) => data,
-        Message::Text(text) => text.into(),
-        Message::Close(_) => return (Bytes::new(), true),
-        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return (Bytes::new(), false),
-    };
+/// What a client typed, and whether it leaves by its detach keys.
+fn typed(data: Bytes, keys: Option<&mut DetachKeys>) -> (Bytes, bool) {
     match keys.map(|keys| keys.feed(&data)) {
         None => (data, false),
         Some(Detached::No(data)) => (data, false),

@@ -68,7 +68,11 @@ struct Sampler {
 impl Sampler {
     async fn next(&mut self) -> Result<Stats, ApiError> {
         let container = self.door.engine.inspect(&self.id)?;
-        let usage = if is_running(&container) { Some(self.door.engine.usage(&self.id).await?) } else { None };
+        let usage = if is_running(&container) {
+            Some((self.door.engine.usage(&self.id).await?, self.door.engine.process_count(&self.id).await?))
+        } else {
+            None
+        };
         let sample = render(&container, usage, self.before.take(), self.door.default_memory);
         self.before = Some((sample.read.clone(), sample.cpu_stats));
         Ok(sample)
@@ -78,7 +82,7 @@ impl Sampler {
 /// A container that doesn't run uses nothing; docker answers so too.
 fn render(
     container: &Container,
-    usage: Option<Usage>,
+    usage: Option<(Usage, u64)>,
     before: Option<(String, CpuStats)>,
     default_memory: u64,
 ) -> Stats {
@@ -91,10 +95,10 @@ fn render(
         precpu_stats,
         ..Stats::default()
     };
-    let Some(usage) = usage else { return stats };
+    let Some((usage, processes)) = usage else { return stats };
     let nanoseconds = usage.cpu_us.saturating_mul(1_000);
     stats.read = Timestamp::now().to_string();
-    stats.pids_stats = PidsStats { current: Some(1) };
+    stats.pids_stats = PidsStats { current: Some(processes) };
     stats.cpu_stats = CpuStats {
         cpu_usage: CpuUsage { total_usage: nanoseconds, usage_in_kernelmode: 0, usage_in_usermode: nanoseconds },
         system_cpu_usage: system_cpu_ns(&fs_err::read_to_string("/proc/stat").unwrap_or_default()),
