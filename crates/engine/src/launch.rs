@@ -15,7 +15,8 @@ use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
 use crate::{
-    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, restart, settle,
+    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, locate, log_notes, restart,
+    settle,
 };
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
@@ -30,6 +31,9 @@ impl Core {
 
     /// Starts a container whose operation lock is held, by hand or by its policy.
     pub(crate) async fn start_locked(self: &Arc<Self>, record: &Arc<Record>, input: Input) -> Result<(), EngineError> {
+        if self.is_stopping() {
+            return Err(EngineError::Ending);
+        }
         {
             let mut life = record.life();
             let (state, actions) = life.row.state.step(input).map_err(|refusal| start_refused(record, refusal))?;
@@ -86,20 +90,23 @@ impl Core {
         };
         let run = record.life().row.run;
         let request = self.request(record, run, program_spec, &program);
-        self.send(record, &request, permit).await
+        self.send(record, request, permit).await
     }
 
     /// Finds a place and asks its worker. The run is stored before the worker hears of it.
     async fn send(
         self: &Arc<Self>,
         record: &Arc<Record>,
-        request: &StartRequest,
+        mut request: StartRequest,
         _permit: Permit,
     ) -> Result<(), EngineError> {
         let mut last = EngineError::NotStarted("no worker took it".to_owned());
         for _ in 0..PLACE_TRIES {
-            let reserved = record.life().place.take();
-            let place = match reserved.filter(Place::is_alive) {
+            let reserved = record.life().place.take().filter(Place::is_alive);
+            // Who attached there would hear nothing from another one.
+            let attached = reserved.is_some();
+            let place = match reserved {
+                Some(place) if !place.answers() => return Err(silent(place, &request.id)),
                 Some(place) => place,
                 None => self.workers.place(&self.kind(record)).await?,
             };
@@ -110,8 +117,19 @@ impl Core {
                 life.place = Some(place);
                 self.store.put_life(record.id, &life.row)?;
             }
-            match worker.client.start(request).await {
+            match worker.client.start(&request).await {
                 Ok(()) => return Ok(()),
+                Err(error @ ClientError::Silent { .. }) if !attached => {
+                    tracing::warn!(%error, "the start goes to another one");
+                    if leave(record, &request.id) {
+                        return Ok(());
+                    }
+                    // Another run: should the silent one start this one after all, it is nobody's.
+                    let mut life = record.life();
+                    life.row.run += 1;
+                    request.id = record.guest_id(life.row.run);
+                    last = EngineError::NotStarted(error.to_string());
+                }
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
                     if matches!(error, ClientError::Gone(_)) {
                         worker.mark_gone();
@@ -209,6 +227,7 @@ impl Core {
             path: self.log_path(record.id),
             max_size: spec.log.max_size,
             max_files: spec.log.max_files,
+            attributes: log_notes::attributes(record, &self.labels(record)),
         });
         StartRequest {
             id: record.guest_id(run),
@@ -233,7 +252,10 @@ impl Core {
         let mount = |point: &crate::MountPoint| Mount {
             target: point.target.clone(),
             source: match point.kind.as_str() {
-                "tmpfs" => MountSource::Memory(point.size),
+                "tmpfs" => {
+                    let crate::TmpfsOwner { mode, uid, gid } = point.owner;
+                    MountSource::OwnedMemory { bytes: point.size, mode, uid, gid }
+                }
                 _ => MountSource::Host(point.source.clone()),
             },
             read_only: !point.writable,
@@ -248,6 +270,16 @@ impl Core {
             provided: provided(record),
         }
     }
+}
+
+/// Gives up a place that is reserved in a worker that does not answer.
+fn silent(place: Place, guest: &str) -> EngineError {
+    let (name, pid) = (place.worker().name.clone(), place.pid());
+    exits::vacate(place, guest.to_owned());
+    EngineError::NotStarted(format!(
+        "worker {name}, which this container was attached to, does not answer: start it again, and it gets another one; \
+         or look at its process {pid}"
+    ))
 }
 
 /// Gives up the place of a start that got no answer. True: its guest ran there and ended, so there is no other try.

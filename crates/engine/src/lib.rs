@@ -22,15 +22,16 @@ mod gate;
 mod id;
 mod image;
 mod images;
+mod inherit;
 mod launch;
 mod locate;
+mod log_notes;
 mod logs;
 mod name;
 mod options;
 mod overrides;
 mod placement;
 mod ports;
-mod process;
 mod query;
 mod record;
 mod recovery;
@@ -57,7 +58,9 @@ pub use id::ContainerId;
 pub use image::{BuildRequest, CommitRequest};
 pub use logs::{LogEntry, LogQuery};
 pub use options::{AttachOptions, Created, Info, ListFilter, RemoveOptions, StopOptions, WaitCondition};
-pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
+pub use spec::{
+    ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy, TmpfsOwner,
+};
 pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};
 pub use sprat_image::registry::Credentials;
 pub use sprat_image::{

@@ -4,7 +4,9 @@
 
 mod images;
 mod life;
+mod mounted;
 mod recovery;
 #[path = "../../../worker/tests/roles/mod.rs"]
 mod roles;
+mod silence;
 mod world;
