@@ -55,7 +55,7 @@ pub(super) struct Inner {
 
 impl Inner {
     pub(super) fn new(files: &FilesSpec, tree: Arc<Tree>, user: &User, limits: &Limits) -> Result<Self, SandboxError> {
-        let shared = Shared::of(&files.upper, limits.disk_bytes);
+        let shared = Shared::of(&files.upper, limits);
         let mounts = Mounts::new(&files.mounts, &tree, &shared)?;
         let provided = files.provided.iter().map(|(path, content)| {
             let canonical: String = path::names(path).flat_map(|name| ["/", name]).collect();
