@@ -25,7 +25,7 @@ mod tests;
 mod wire;
 
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
-pub use confine::Confinement;
+pub use confine::{Confinement, confine_compiler};
 pub use log::{LogLine, LogOptions};
 pub use protocol::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};
