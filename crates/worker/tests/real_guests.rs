@@ -89,7 +89,12 @@ impl World {
                 limits: Limits { memory_bytes: 1 << 20, ..Limits::default() },
                 tty: false,
             },
-            log: Some(LogOptions { path: path("logs").join(id), max_size: 1 << 20, max_files: 2 }),
+            log: Some(LogOptions {
+                path: path("logs").join(id),
+                max_size: 1 << 20,
+                max_files: 2,
+                attributes: String::new(),
+            }),
             open_stdin: false,
             stdin_once: false,
             size: None,

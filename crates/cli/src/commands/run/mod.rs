@@ -3,6 +3,7 @@
 mod body;
 mod flags;
 mod foreign;
+mod mount;
 
 use std::path::Path;
 
