@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sprat_image::Digest;
 
-use crate::{ContainerId, ContainerSpec};
+use crate::{ContainerId, ContainerSpec, TmpfsOwner};
 
 /// A snapshot of one container.
 #[derive(Debug, Clone)]
@@ -73,6 +73,9 @@ pub struct MountPoint {
     pub writable: bool,
     /// Bytes of a tmpfs.
     pub size: u64,
+    /// Whose a tmpfs is.
+    #[serde(default)]
+    pub owner: TmpfsOwner,
 }
 
 /// Where a container stands.

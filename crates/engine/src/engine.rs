@@ -319,12 +319,16 @@ impl Engine {
         to_the_end(Arc::clone(&self.core).remove_image(name.to_owned(), force)).await
     }
 
-    /// Removes dangling images, or all unused ones.
+    /// Removes dangling images, or all unused ones. Filters `until` and `label`.
     ///
     /// # Errors
-    /// The store fails.
-    pub async fn prune_images(&self, all: bool) -> Result<PruneReport, EngineError> {
-        to_the_end(Arc::clone(&self.core).prune_images(all)).await
+    /// A filter is malformed, or the store fails.
+    pub async fn prune_images(
+        &self,
+        all: bool,
+        filters: &BTreeMap<String, Vec<String>>,
+    ) -> Result<PruneReport, EngineError> {
+        to_the_end(Arc::clone(&self.core).prune_images(all, filters.clone())).await
     }
 
     /// Reads an archive of images from a file.

@@ -134,6 +134,9 @@ pub enum EngineError {
     /// No worker started the container.
     #[error("the container could not be started: {0}")]
     NotStarted(String),
+    /// The daemon is ending.
+    #[error("the daemon is ending: nothing is started any more")]
+    Ending,
     /// A worker failed, or the daemon itself.
     #[error("the daemon or a worker of it failed: {0}")]
     Worker(String),
@@ -172,7 +175,7 @@ impl EngineError {
             | Self::NotForWasm { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Network(source) => source.kind(),
-            Self::Full { .. } => ErrorKind::Unavailable,
+            Self::Full { .. } | Self::Ending => ErrorKind::Unavailable,
             Self::Program { source, .. } => program_kind(source),
             Self::Image(source) => image_kind(source),
             Self::Build(source) => build_kind(source),
@@ -202,6 +205,7 @@ impl EngineError {
             Self::NotACommand(_) => "not_a_command",
             Self::NotForWasm { .. } => "image_not_for_wasm",
             Self::Full { .. } => "workers_full",
+            Self::Ending => "daemon_ending",
             Self::Port { .. } => "port_taken",
             Self::VolumeInUse { .. } => "volume_in_use",
             Self::Image(source) => source.code(),
@@ -234,8 +238,12 @@ impl EngineError {
             Self::NotACommand(_) => Some("run a program that has `_start` or exports wasi:cli/run"),
             Self::Port { .. } => Some("stop what listens there, or publish another port"),
             Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
+            Self::Image(StoreError::LoginRefused { .. }) => {
+                Some("check both; some registries want a token in place of the password")
+            }
             Self::Image(StoreError::NotFound(_)) => Some("pull or build it first; `images` lists what is there"),
             Self::NotStarted(_) | Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
+            Self::Ending => Some("start the daemon again, then the container"),
             Self::NameTaken { .. }
             | Self::NoSuchExec(_)
             | Self::NoSuchFile { .. }
@@ -290,7 +298,7 @@ fn image_kind(error: &StoreError) -> ErrorKind {
         | StoreError::Invalid { .. }
         | StoreError::TooLarge { .. }
         | StoreError::NoWasmPlatform { .. } => ErrorKind::Invalid,
-        StoreError::Denied { .. } => ErrorKind::Unauthorized,
+        StoreError::Denied { .. } | StoreError::LoginRefused { .. } => ErrorKind::Unauthorized,
         StoreError::Registry { .. } => ErrorKind::Unavailable,
         StoreError::DigestMismatch { .. } | StoreError::DiskFull(_) | StoreError::Io { .. } => ErrorKind::Internal,
     }

@@ -186,8 +186,11 @@ impl Core {
     pub(crate) fn worker_gone(self: &Arc<Self>, name: &str) {
         // Also of one that was ended because nobody needed it.
         self.reach.lost(name);
-        let Some(worker) = self.workers.lost(name) else { return };
-        tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        let Some(worker) = self.workers.find(name) else { return };
+        worker.mark_gone();
+        if !self.is_stopping() {
+            tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        }
         self.steps.lost(name);
         for record in self.containers.all() {
             let hers = {
@@ -201,6 +204,8 @@ impl Core {
             }
         }
         self.workers.erase(name, &worker.data);
+        // Last: who ends the engine waits for it.
+        self.workers.lost(name);
         if !self.is_stopping() {
             self.workers.warm();
         }

@@ -16,7 +16,7 @@ use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
 use crate::{
-    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, restart, settle,
+    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, log_notes, restart, settle,
 };
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
@@ -31,6 +31,9 @@ impl Core {
 
     /// Starts a container whose operation lock is held, by hand or by its policy.
     pub(crate) async fn start_locked(self: &Arc<Self>, record: &Arc<Record>, input: Input) -> Result<(), EngineError> {
+        if self.is_stopping() {
+            return Err(EngineError::Ending);
+        }
         {
             let mut life = record.life();
             let (state, actions) = life.row.state.step(input).map_err(|refusal| start_refused(record, refusal))?;
@@ -90,7 +93,7 @@ impl Core {
         let run = record.life().row.run;
         let joined = self.join(record)?;
         let request = self.request(record, run, program_spec, &program, joined);
-        self.send(record, &request, permit).await?;
+        self.send(record, request, permit).await?;
         self.tell_joined(record);
         Ok(())
     }
@@ -99,13 +102,16 @@ impl Core {
     async fn send(
         self: &Arc<Self>,
         record: &Arc<Record>,
-        request: &StartRequest,
+        mut request: StartRequest,
         _permit: Permit,
     ) -> Result<(), EngineError> {
         let mut last = EngineError::NotStarted("no worker took it".to_owned());
         for _ in 0..PLACE_TRIES {
-            let reserved = record.life().place.take();
-            let place = match reserved.filter(Place::is_alive) {
+            let reserved = record.life().place.take().filter(Place::is_alive);
+            // Who attached there would hear nothing from another one.
+            let attached = reserved.is_some();
+            let place = match reserved {
+                Some(place) if !place.answers() => return Err(silent(place, &request.id)),
                 Some(place) => place,
                 None => self.find_place(record).await?,
             };
@@ -118,8 +124,19 @@ impl Core {
             }
             self.introduce_all(record, &worker).await;
             let sockets = record.life().ports.as_ref().map_or(Ok(Vec::new()), |ports| ports.copies())?;
-            match worker.client.start(request, sockets).await {
+            match worker.client.start(&request, sockets).await {
                 Ok(()) => return Ok(()),
+                Err(error @ ClientError::Silent { .. }) if !attached => {
+                    tracing::warn!(%error, "the start goes to another one");
+                    if leave(record, &request.id) {
+                        return Ok(());
+                    }
+                    // Another run: should the silent one start this one after all, it is nobody's.
+                    let mut life = record.life();
+                    life.row.run += 1;
+                    request.id = record.guest_id(life.row.run);
+                    last = EngineError::NotStarted(error.to_string());
+                }
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
                     if matches!(error, ClientError::Gone(_)) {
                         worker.mark_gone();
@@ -240,6 +257,7 @@ impl Core {
             path: self.log_path(record.id),
             max_size: spec.log.max_size,
             max_files: spec.log.max_files,
+            attributes: log_notes::attributes(record, &self.labels(record)),
         });
         StartRequest {
             id: record.guest_id(run),
@@ -266,7 +284,10 @@ impl Core {
         let mount = |point: &crate::MountPoint| Mount {
             target: point.target.clone(),
             source: match point.kind.as_str() {
-                "tmpfs" => MountSource::Memory(point.size),
+                "tmpfs" => {
+                    let crate::TmpfsOwner { mode, uid, gid } = point.owner;
+                    MountSource::OwnedMemory { bytes: point.size, mode, uid, gid }
+                }
                 _ => MountSource::Host(point.source.clone()),
             },
             read_only: !point.writable,
@@ -281,6 +302,16 @@ impl Core {
             provided,
         }
     }
+}
+
+/// Gives up a place that is reserved in a worker that does not answer.
+fn silent(place: Place, guest: &str) -> EngineError {
+    let (name, pid) = (place.worker().name.clone(), place.pid());
+    exits::vacate(place, guest.to_owned());
+    EngineError::NotStarted(format!(
+        "worker {name}, which this container was attached to, does not answer: start it again, and it gets another one; \
+         or look at its process {pid}"
+    ))
 }
 
 /// Gives up the place of a start that got no answer. True: its guest ran there and ended, so there is no other try.

@@ -27,8 +27,10 @@ mod health;
 mod id;
 mod image;
 mod images;
+mod inherit;
 mod launch;
 mod locate;
+mod log_notes;
 mod logs;
 mod name;
 mod network;
@@ -37,7 +39,6 @@ mod options;
 mod overrides;
 mod placement;
 mod ports;
-mod process;
 mod query;
 mod record;
 mod recovery;
@@ -74,7 +75,9 @@ pub use network::{
 };
 pub use networks::NetworkError;
 pub use options::{AttachOptions, Created, Info, ListFilter, RemoveOptions, StopOptions, WaitCondition};
-pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
+pub use spec::{
+    ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy, TmpfsOwner,
+};
 pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};
 pub use sprat_image::registry::{Credentials, Remote};
 pub use sprat_image::{

@@ -97,6 +97,8 @@ pub(crate) struct LifeRow {
     pub(crate) restarts: u32,
     /// Ports that the current run has on the host, as bound.
     pub(crate) ports: Vec<PortSpec>,
+    /// Its anonymous volumes go with it; of a removal under way.
+    pub(crate) with_volumes: bool,
 }
 
 impl Default for LifeRow {
@@ -111,6 +113,7 @@ impl Default for LifeRow {
             by_hand: false,
             restarts: 0,
             ports: Vec::new(),
+            with_volumes: false,
         }
     }
 }

@@ -335,16 +335,16 @@ impl Core {
     /// Restart policies of what is down, and removals that were broken off.
     fn resume(self: &Arc<Self>) {
         for record in self.containers.all() {
-            let (state, by_hand, code, count, removing) = {
+            let (state, by_hand, code, count, with_volumes) = {
                 let life = record.life();
                 let code = life.row.exit.as_ref().map_or(0, |exit| exit.code);
-                (life.row.state, life.row.by_hand, code, life.row.restarts, life.row.state == State::Removing)
+                (life.row.state, life.row.by_hand, code, life.row.restarts, life.row.with_volumes)
             };
             let core = Arc::clone(self);
-            if removing {
+            if state == State::Removing {
                 tokio::spawn(async move {
                     let _op = record.op.lock().await;
-                    if let Err(error) = core.delete(&record, record.spec.auto_remove).await {
+                    if let Err(error) = core.delete(&record, with_volumes).await {
                         tracing::warn!(container = %record.id, %error, "its removal failed again");
                     }
                 });

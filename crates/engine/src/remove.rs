@@ -24,6 +24,7 @@ impl Core {
             let mut life = record.life();
             life.row.state.step(Input::Remove).map(|(state, _)| {
                 life.row.state = state;
+                life.row.with_volumes = options.volumes;
                 (life.place.take(), record.guest_id(life.row.run + 1))
             })
         };

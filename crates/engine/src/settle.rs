@@ -65,6 +65,7 @@ pub(crate) fn check(spec: &ContainerSpec) -> Result<(), EngineError> {
     if let Some(signal) = spec.stop_signal.as_deref().filter(|signal| !signal.is_empty()) {
         crate::signal::Signal::parse(signal)?;
     }
+    crate::log_notes::check(&spec.log)?;
     ports::check(&spec.ports)?;
     check_mounts(&spec.mounts)
 }
@@ -266,8 +267,9 @@ mod tests {
         let base = || spec(None, None);
         let mount = |target: &str| MountSpec {
             target: target.to_owned(),
-            kind: MountKind::Tmpfs { size: 1 },
+            kind: MountKind::Tmpfs { size: 1, owner: crate::TmpfsOwner::default() },
             read_only: false,
+            inherited: false,
         };
         check(&base()).unwrap();
         let bad = [

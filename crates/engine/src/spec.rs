@@ -48,6 +48,8 @@ pub struct ContainerSpec {
     pub stop_timeout_s: Option<u32>,
     /// Bind mounts, volumes, tmpfs.
     pub mounts: Vec<MountSpec>,
+    /// Containers whose bind mounts and volumes it gets too: `NAME`, `NAME:ro`.
+    pub volumes_from: Vec<String>,
     /// The root can't be written.
     pub read_only: bool,
     /// What happens after an exit.
@@ -105,6 +107,9 @@ pub struct MountSpec {
     pub kind: MountKind,
     /// It can't be written.
     pub read_only: bool,
+    /// It comes from another container (`--volumes-from`); the engine's to say.
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// What is mounted.
@@ -124,12 +129,35 @@ pub enum MountKind {
         name: String,
         /// Not filled from the image at first use.
         no_copy: bool,
+        /// Labels of the volume, if it is made for this.
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
     },
     /// Memory with at most this many bytes (default 64 MiB).
     Tmpfs {
         /// Bytes.
         size: u64,
+        /// Whose it is.
+        #[serde(default)]
+        owner: TmpfsOwner,
     },
+}
+
+/// Owner and mode of the top folder of a tmpfs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TmpfsOwner {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Default for TmpfsOwner {
+    fn default() -> Self {
+        Self { mode: 0o1777, uid: 0, gid: 0 }
+    }
 }
 
 /// One published port.
@@ -186,11 +214,15 @@ pub struct LogSpec {
     pub max_size: u64,
     /// Files kept.
     pub max_files: u32,
+    /// What of the container is noted with each line: `labels`, `labels-regex`, `env`, `env-regex`, `tag`, as docker's
+    /// json-file has them.
+    #[serde(default)]
+    pub noted: BTreeMap<String, String>,
 }
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { driver: LogDriver::JsonFile, max_size: 10_000_000, max_files: 3 }
+        Self { driver: LogDriver::JsonFile, max_size: 10_000_000, max_files: 3, noted: BTreeMap::new() }
     }
 }
 

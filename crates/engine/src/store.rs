@@ -229,7 +229,7 @@ fn put_life(db: &Connection, id: &str, row: &LifeRow) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO life VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
         params![
             id,
-            row.state.as_str(),
+            row::state_text(row),
             run,
             row.worker,
             row.started.map(nanos),

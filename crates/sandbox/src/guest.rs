@@ -153,6 +153,8 @@ pub(crate) struct Control {
     peak_memory: AtomicU64,
     memory_denied: AtomicBool,
     cpu_ns: AtomicU64,
+    /// Most CPU time that was told: what is told does not go back, though the present turn is only measured at its end.
+    told_cpu_ns: AtomicU64,
     /// Nanoseconds on [`CLOCK`] since which it has been on a CPU; 0 when it is not.
     on_cpu_since: AtomicU64,
     exit: OnceLock<Exit>,
@@ -306,13 +308,14 @@ impl Control {
         self.cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
     }
 
-    /// CPU time so far, the present turn included.
+    /// CPU time so far, the present turn included. Never less than it was before.
     pub(crate) fn cpu_ns(&self) -> u64 {
         let turn = match self.on_cpu_since.load(Ordering::Relaxed) {
             0 => 0,
             since => clock_ns().saturating_sub(since),
         };
-        self.cpu_ns.load(Ordering::Relaxed).saturating_add(turn)
+        let now = self.cpu_ns.load(Ordering::Relaxed).saturating_add(turn);
+        now.max(self.told_cpu_ns.fetch_max(now, Ordering::Relaxed))
     }
 
     /// Notes the size of its linear memories.
@@ -420,6 +423,18 @@ mod tests {
         control.request_stop(Stop::Terminate);
         control.request_stop(Stop::Kill);
         assert_eq!(control.stop_requested(), Some(143));
+    }
+
+    #[test]
+    fn cpu_time_does_not_go_back_at_the_end_of_a_turn() {
+        let control = Control::default();
+        control.enter_cpu();
+        while control.cpu_ns() < 1_000_000 {}
+        // It was off the CPU for most of its turn.
+        control.leave_cpu(1);
+        assert!(control.cpu_ns() >= 1_000_000);
+        control.leave_cpu(2_000_000_000);
+        assert_eq!(control.cpu_ns(), 2_000_000_001);
     }
 
     #[tokio::test]

@@ -16,6 +16,8 @@ pub struct Limits {
     pub open_files: u32,
     /// Bytes the guest may add to its writable root; 0 is no limit. Default 10 GiB.
     pub disk_bytes: u64,
+    /// Files, folders and links the guest may have in its writable root; 0 is no limit. Default 1 million.
+    pub disk_entries: u64,
     /// Table elements of all its instances. Default 1 million.
     pub table_elements: u64,
     /// Processes at once, the first program and those that ended and were not waited for included. Default 256.
@@ -30,6 +32,7 @@ impl Default for Limits {
             wall_clock_ms: 0,
             open_files: 1024,
             disk_bytes: 10 << 30,
+            disk_entries: 1_000_000,
             table_elements: 1_000_000,
             processes: 256,
         }

@@ -79,8 +79,19 @@ pub struct Mount {
 pub enum MountSource {
     /// A folder or file of the host: a bind mount, or a volume's folder.
     Host(PathBuf),
-    /// A folder in memory with at most this many bytes.
+    /// A folder in memory with at most this many bytes, that everybody may write.
     Memory(u64),
+    /// A folder in memory with an owner and a mode.
+    OwnedMemory {
+        /// Most bytes.
+        bytes: u64,
+        /// Permission bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
 }
 
 /// Whom a guest runs as; checked against the owners and modes of the image's files.

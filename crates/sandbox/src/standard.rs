@@ -20,6 +20,9 @@ use crate::{InputChunk, Stream};
 /// Bytes that one read moves at most, and that a write may leave waiting for room.
 const CHUNK: usize = 64 << 10;
 
+/// Bytes that may wait when several handles of one stream wrote what each was permitted.
+const WAITING: usize = 16 * CHUNK;
+
 /// Standard streams shared by all resources that a guest has of them.
 pub(crate) struct Standard {
     streams: Streams,
@@ -206,37 +209,58 @@ impl StdoutStream for StandardOutput {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Self(Arc::clone(&self.0), self.1))
+        Box::new(PermittedOutput { standard: Arc::clone(&self.0), stream: self.1, permitted: 0 })
     }
 }
 
+/// One handle of standard output or error in WASI 0.2, where a write must be permitted first. A permit holds though
+/// another handle fills the stream meanwhile.
+struct PermittedOutput {
+    standard: Arc<Standard>,
+    stream: Stream,
+    /// Bytes that the next write may have.
+    permitted: usize,
+}
+
 #[async_trait]
-impl Pollable for StandardOutput {
+impl Pollable for PermittedOutput {
     async fn ready(&mut self) {
-        poll_fn(|cx| self.0.poll_pushed(self.1, cx)).await;
+        poll_fn(|cx| self.standard.poll_pushed(self.stream, cx)).await;
     }
 }
 
 #[async_trait]
-impl OutputStream for StandardOutput {
+impl OutputStream for PermittedOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > CHUNK || self.0.push(self.1) == Ok(false) {
+        let permitted = std::mem::take(&mut self.permitted);
+        let full = self.standard.push(self.stream) == Ok(false);
+        if bytes.len() > if full { permitted } else { CHUNK } {
             return Err(StreamError::trap("a write larger than `check-write` allowed"));
         }
-        *self.0.waiting(self.1).lock() = bytes;
-        self.0.push(self.1).map(drop).map_err(failed)
+        let mut waiting = self.standard.waiting(self.stream).lock();
+        if waiting.is_empty() {
+            *waiting = bytes;
+        } else if waiting.len() + bytes.len() <= WAITING {
+            *waiting = [&waiting[..], &bytes[..]].concat().into();
+        } else {
+            let text = format!("{WAITING} bytes of several handles wait for this stream already");
+            return Err(StreamError::LastOperationFailed(wasmtime::Error::msg(text)));
+        }
+        drop(waiting);
+        self.standard.push(self.stream).map(drop).map_err(failed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.0.push(self.1).map(drop).map_err(failed)
+        self.standard.push(self.stream).map(drop).map_err(failed)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        match self.0.push(self.1) {
-            Err(broken) => Err(failed(broken)),
-            Ok(true) => Ok(CHUNK),
-            Ok(false) => Ok(0),
-        }
+        self.permitted = match self.standard.push(self.stream) {
+            Err(broken) => return Err(failed(broken)),
+            Ok(true) => CHUNK,
+            Ok(false) => 0,
+        };
+        Ok(self.permitted)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
@@ -271,5 +295,53 @@ impl AsyncWrite for StandardOutput {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Takes as much as it is told.
+    #[derive(Default)]
+    struct Narrow {
+        room: AtomicUsize,
+        taken: AtomicUsize,
+    }
+
+    impl Output for Narrow {
+        fn write(&self, _: Stream, bytes: &[u8]) -> Option<usize> {
+            let taken = self.room.load(Ordering::SeqCst).min(bytes.len());
+            self.room.fetch_sub(taken, Ordering::SeqCst);
+            self.taken.fetch_add(taken, Ordering::SeqCst);
+            Some(taken)
+        }
+
+        fn poll_ready(&self, _: Stream, _: &mut Context<'_>) -> Poll<()> {
+            if self.room.load(Ordering::SeqCst) > 0 { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_handle_may_write_what_it_was_permitted_though_another_filled_the_stream() {
+        let narrow = Arc::new(Narrow::default());
+        let standard = Standard::new(Stdio { input: None, output: Arc::clone(&narrow) as Arc<dyn Output> }, false);
+        let mut handles: Vec<_> =
+            (0..17).map(|_| StandardOutput(Arc::clone(&standard), Stream::Stdout).p2_stream()).collect();
+        for handle in &mut handles {
+            assert_eq!(handle.check_write().unwrap(), CHUNK);
+        }
+        let (last, first) = handles.split_last_mut().unwrap();
+        for handle in first.iter_mut() {
+            handle.write(vec![b'x'; CHUNK].into()).unwrap();
+        }
+        assert!(matches!(last.write(vec![b'x'; CHUNK].into()), Err(StreamError::LastOperationFailed(_))), "no trap");
+        assert_eq!(last.check_write().unwrap(), 0);
+        assert!(matches!(last.write(vec![b'x'].into()), Err(StreamError::Trap(_))), "it was not permitted");
+        narrow.room.store(20 * CHUNK, Ordering::SeqCst);
+        standard.drain().await;
+        assert_eq!(narrow.taken.load(Ordering::SeqCst), WAITING);
     }
 }

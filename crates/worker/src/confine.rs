@@ -10,7 +10,7 @@ mod seccomp;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,16 @@ pub struct Confinement {
     /// make none; what it is handed for published ports it may use all the same.
     #[serde(default)]
     pub network: bool,
+}
+
+/// Confines the process of the compiler: it may write to one file that is there, and open no other; no sockets, no other
+/// programs. Gives what could not be had. To be called before there is a second thread.
+#[must_use]
+pub fn confine_compiler(output: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    landlock::write_only(output, &mut warnings);
+    seccomp::apply(&mut warnings);
+    warnings
 }
 
 /// Confines this process; gives what could not be had. To be called before there is a second thread.

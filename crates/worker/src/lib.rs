@@ -26,7 +26,7 @@ mod tests;
 mod wire;
 
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
-pub use confine::Confinement;
+pub use confine::{Confinement, confine_compiler};
 pub use log::{LogLine, LogOptions};
 pub use protocol::{ExecRequest, GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};

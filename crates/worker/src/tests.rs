@@ -50,7 +50,7 @@ impl Worker {
     }
 
     fn log(&self, name: &str) -> LogOptions {
-        LogOptions { path: self.dir.path().join(name), max_size: 10 << 20, max_files: 3 }
+        LogOptions { path: self.dir.path().join(name), max_size: 10 << 20, max_files: 3, attributes: String::new() }
     }
 
     async fn exit(&mut self) -> (String, Exit) {

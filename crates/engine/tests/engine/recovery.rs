@@ -7,7 +7,7 @@ use sprat_engine::{
 };
 use sprat_worker::GuestState;
 
-use crate::world::{PATIENCE, World, config, now_ns, run};
+use crate::world::{PATIENCE, World, config, go_on, hold, now_ns, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_loses_nothing() {
@@ -122,14 +122,14 @@ async fn a_container_keeps_its_files_when_its_image_is_removed_and_pruned_under_
     let world = World::new().await;
     world.create("bass", run("/fail")).await;
     world.engine.remove_image("guests", true).await.unwrap();
-    world.engine.prune_images(true).await.unwrap();
+    world.engine.prune_images(true, &Default::default()).await.unwrap();
     let world = world.reopen().await;
-    world.engine.prune_images(true).await.unwrap();
+    world.engine.prune_images(true, &Default::default()).await.unwrap();
     let world = world.reopen().await;
     world.engine.start("bass").await.unwrap();
     assert_eq!(world.exit("bass", WaitCondition::NotRunning).await.0, 3);
     world.engine.remove("bass", RemoveOptions::default()).await.unwrap();
-    world.engine.prune_images(true).await.unwrap();
+    world.engine.prune_images(true, &Default::default()).await.unwrap();
     assert!(world.engine.images().unwrap().is_empty());
     world.end().await;
 }
@@ -221,29 +221,13 @@ async fn a_worker_that_does_not_answer_holds_up_nobody_and_loses_nothing() {
         world.engine.start(name).await.unwrap();
     }
     let pid = world.engine.inspect("held").unwrap().state.pid;
-    let signal = |signal| {
-        let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
-    };
-    let hold = || {
-        signal(rustix::process::Signal::STOP);
-        // The signal is sent, but a thread may run on for a moment, and answer.
-        let held = |task: std::fs::DirEntry| {
-            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
-            stat.rsplit_once(") ").unwrap().1.starts_with('T')
-        };
-        let tasks = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        while !tasks().all(|task| held(task.unwrap())) {
-            std::thread::yield_now();
-        }
-    };
-    let world = world.reopen_after(hold).await;
+    let world = world.reopen_after(|| hold(pid)).await;
     assert_eq!((world.status("held"), world.status("free")), (Status::Running, Status::Running));
     world.engine.kill("free", "KILL").await.unwrap();
     let error = world.engine.stop("held", StopOptions::default()).await.unwrap_err();
     assert!(matches!(&error, EngineError::Worker(text) if text.contains("does not answer")), "{error}");
     assert_eq!(world.status("held"), Status::Running);
-    signal(rustix::process::Signal::CONT);
+    go_on(pid);
     let answers = async {
         while world.engine.inspect("held").unwrap().state.pid == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -54,7 +54,7 @@ pub(super) struct Inner {
 
 impl Inner {
     pub(super) fn new(files: &FilesSpec, tree: Arc<Tree>, limits: &Limits) -> Result<Self, SandboxError> {
-        Self::over(Shared::of(&files.upper, limits.disk_bytes), files, tree, limits)
+        Self::over(Shared::of(&files.upper, limits), files, tree, limits)
     }
 
     /// As [`Inner::new`], with what it shares.

@@ -207,7 +207,7 @@ impl Namespace<'_> {
         match &folder.form {
             Form::Union { .. } => {
                 let upper = self.make_upper(folder)?;
-                let file = host::create_file(upper.as_fd(), name, FILE_MODE)?;
+                let file = self.add_entry(|_| host::create_file(upper.as_fd(), name, FILE_MODE))?;
                 own_file(file.as_fd(), owner)?;
                 if self.has_lower(folder, name)? {
                     unhide(upper.as_fd(), name)?;

@@ -213,7 +213,8 @@ impl OpenFile {
     pub(super) fn sync(&self, data_only: bool) -> Result<()> {
         let backing = self.backing.read();
         let (Backing::Upper(file) | Backing::Host(file)) = &*backing else { return Ok(()) };
-        Ok(if data_only { rustix::fs::fdatasync(file) } else { rustix::fs::fsync(file) }?)
+        // A disk may take seconds, in which other guests of this thread must go on.
+        Ok(host::off_the_runtime(|| if data_only { rustix::fs::fdatasync(file) } else { rustix::fs::fsync(file) })?)
     }
 }
 

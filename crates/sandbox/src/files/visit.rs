@@ -41,7 +41,7 @@ impl FileView {
     /// # Errors
     /// A mount can't be used.
     pub fn visit(files: &FilesSpec, tree: Arc<Tree>, limits: &Limits) -> std::result::Result<Self, SandboxError> {
-        let shared = Shared::visiting(&files.upper, limits.disk_bytes);
+        let shared = Shared::visiting(&files.upper, limits);
         Ok(Self { inner: Arc::new(Inner::over(shared, files, tree, limits)?), user: User::default() })
     }
 

@@ -33,6 +33,16 @@ pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<St
     }
 }
 
+/// Restricts the process to writing to one file.
+pub(super) fn write_only(file: &Path, warnings: &mut Vec<String>) {
+    let restricted = PathFd::new(file)
+        .map_err(|error| error.to_string())
+        .and_then(|fd| enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string()));
+    if let Err(error) = restricted {
+        warnings.push(format!("landlock: {error}"));
+    }
+}
+
 fn restrict(
     confinement: &Confinement,
     key: &Path,
@@ -64,6 +74,14 @@ fn restrict(
     add(&confinement.write, write);
     add(&[key.to_owned(), SELF.into()], read);
     add(&TERMINALS.map(PathBuf::from), device);
+    enforce(rules, confinement.network)
+}
+
+/// Allows these accesses and no other; `network`: those to the network are not looked at.
+fn enforce(
+    rules: impl IntoIterator<Item = (PathFd, BitFlags<AccessFs>)>,
+    network: bool,
+) -> Result<RestrictionStatus, RulesetError> {
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?

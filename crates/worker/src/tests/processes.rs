@@ -140,6 +140,37 @@ async fn a_held_worker_is_silent_and_not_gone() {
 }
 
 #[tokio::test]
+async fn a_start_that_a_held_worker_did_not_answer_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, mut events) = spawn(&options(dir.path())).await;
+    signal(&client, Signal::STOP);
+    tokio::time::pause();
+    let error = client.start(&request("late", &["wait"])).await.unwrap_err();
+    assert!(error.to_string().contains("no answer to start within 20 s"), "{error}");
+    assert!(client.is_silent());
+    let error = client.list().await.unwrap_err();
+    assert!(error.to_string().contains("within 1 s"), "it is not waited for so long any more: {error}");
+    tokio::time::resume();
+    signal(&client, Signal::CONT);
+    assert_eq!(exit(&mut events).await, ("late".into(), Exit::Signalled(137)));
+    assert!(!client.is_silent());
+    client.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_held_worker_that_is_to_end_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, mut events) = spawn(&options(dir.path())).await;
+    client.start(&request("lost", &["wait"])).await.unwrap();
+    signal(&client, Signal::STOP);
+    tokio::time::pause();
+    assert!(matches!(client.shutdown().await, Err(ClientError::Silent { .. })));
+    tokio::time::resume();
+    assert_eq!(event(&mut events).await, Event::Gone);
+    is_gone(client.pid()).await;
+}
+
+#[tokio::test]
 async fn a_worker_that_cannot_be_reached_is_not_taken_for_gone() {
     let dir = tempfile::tempdir().unwrap();
     let too_long = dir.path().join("x".repeat(200));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Attached;
 use super::flags::ContainerArgs;
+use super::mount::mount;
 use super::publish::{exposable, ports};
 use crate::error::CliError;
 use crate::pairs::{labels, lines, pairs};
@@ -34,6 +35,7 @@ pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Res
         ("WorkingDir", &args.workdir),
         ("User", &args.user),
         ("Hostname", &args.hostname),
+        ("Domainname", &args.domainname),
         ("StopSignal", &args.stop_signal),
     ] {
         if let Some(value) = value {
@@ -62,6 +64,7 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Map<String, Valu
     host.insert("Tmpfs".into(), json!(tmpfs));
     host.insert("ReadonlyRootfs".into(), json!(args.read_only));
     host.insert("AutoRemove".into(), json!(args.rm));
+    host.insert("VolumesFrom".into(), json!(args.volumes_from));
     host.insert("GroupAdd".into(), json!(args.group_add));
     host.insert("PortBindings".into(), bindings);
     host.insert("Isolation".into(), json!(args.isolation.as_deref().unwrap_or_default()));
@@ -149,37 +152,11 @@ fn bind(text: &str) -> Result<String, CliError> {
     })
 }
 
-fn absolute(path: &str) -> Result<String, CliError> {
+/// A path of the host as the daemon takes it.
+pub(super) fn absolute(path: &str) -> Result<String, CliError> {
     let path = std::path::absolute(Path::new(path))?;
     let path = path.canonicalize().unwrap_or(path);
     path.to_str().map(str::to_owned).ok_or_else(|| CliError::new("the path of a bind mount is not UTF-8").status(125))
-}
-
-fn mount(text: &str) -> Result<Value, CliError> {
-    let wrong = |why: &str| {
-        CliError::new(format!("invalid --mount {text:?}"))
-            .why(why)
-            .fix("write type=bind|volume|tmpfs,source=…,target=…[,readonly]")
-            .status(125)
-    };
-    let mut mount = Map::from_iter([("Type".to_owned(), json!("volume"))]);
-    for part in text.split(',') {
-        let (key, value) = part.split_once('=').unwrap_or((part, "true"));
-        match key {
-            "type" => mount.insert("Type".into(), json!(value)),
-            "source" | "src" => mount.insert("Source".into(), json!(value)),
-            "target" | "destination" | "dst" => mount.insert("Target".into(), json!(value)),
-            "readonly" | "ro" => mount.insert("ReadOnly".into(), json!(value == "true" || value == "1")),
-            "volume-nocopy" => mount.insert("VolumeOptions".into(), json!({"NoCopy": value == "true"})),
-            "tmpfs-size" => mount.insert("TmpfsOptions".into(), json!({"SizeBytes": bytes("tmpfs-size", value)?})),
-            "bind-propagation" | "consistency" => None,
-            _ => return Err(wrong(&format!("unexpected key {key:?}"))),
-        };
-    }
-    if !mount.contains_key("Target") {
-        return Err(wrong("target is required"));
-    }
-    Ok(Value::Object(mount))
 }
 
 fn restart(text: &str) -> Result<Value, CliError> {
@@ -208,12 +185,5 @@ mod tests {
         assert_eq!(named("A =2").unwrap_err().what, "variable 'A ' contains whitespaces");
         assert_eq!(named("=2").unwrap_err().what, "no variable name on line '=2'");
         assert!(named("A=b c").is_ok() && named("A").is_ok());
-    }
-
-    #[test]
-    fn mounts_need_a_target_and_known_keys() {
-        assert!(mount("type=bind,source=/a").is_err());
-        assert!(mount("type=bind,target=/a,colour=red").is_err());
-        assert_eq!(mount("type=tmpfs,dst=/t,ro").unwrap(), json!({"Type": "tmpfs", "Target": "/t", "ReadOnly": true}));
     }
 }

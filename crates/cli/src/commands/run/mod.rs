@@ -3,6 +3,7 @@
 mod body;
 mod flags;
 mod foreign;
+mod mount;
 pub(super) mod network;
 mod publish;
 

@@ -51,6 +51,7 @@ pub(super) fn convert(
         stop_signal: not_empty(request.stop_signal),
         stop_timeout_s: request.stop_timeout.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
         mounts: mounts::read(&host, request.volumes.into_keys())?,
+        volumes_from: std::mem::take(&mut host.volumes_from),
         read_only: host.readonly_rootfs,
         restart,
         auto_remove: host.auto_remove,
