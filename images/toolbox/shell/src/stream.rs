@@ -11,8 +11,8 @@ use crate::system::System;
 /// Descriptors that a script can name: 0 to 9.
 pub(crate) const DESCRIPTORS: usize = 10;
 
-/// Bytes that a new pipe takes without a reader's help.
-pub(crate) const PIPE_HOLDS: usize = 65536;
+/// Bytes that a new pipe takes without a reader's help. Both Linux and Sprat usually have 64 KiB, and less once there are many.
+pub(crate) const PIPE_HOLDS: usize = 4096;
 
 /// An open file, or memory that a command substitution gathers.
 #[derive(Debug, Clone)]

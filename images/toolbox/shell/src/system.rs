@@ -34,7 +34,7 @@ pub enum LaunchError {
 
 /// Starts programs, waits for them and connects them.
 pub trait System: std::fmt::Debug {
-    /// A pipe: the end to read from, and the end to write to. It holds at least 64 KiB.
+    /// A pipe: the end to read from, and the end to write to. It holds at least 4 KiB.
     ///
     /// # Errors
     /// Too many open files.
