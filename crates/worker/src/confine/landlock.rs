@@ -86,7 +86,7 @@ fn enforce(
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?;
-    let ruleset = if confinement.network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
+    let ruleset = if network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
     let mut ruleset = ruleset.create()?;
     for (fd, access) in rules {
         ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
