@@ -47,3 +47,33 @@ pub fn path_at_1024(path: &str) -> String {
     let byte = |(index, byte): (usize, u8)| format!("(i32.store8 (i32.const {}) (i32.const {byte}))", 1024 + index);
     path.bytes().enumerate().map(byte).collect::<Vec<_>>().join(" ")
 }
+
+/// The guest of `tests/guests/NAME.rs`, compiled once for WASI 0.2 by the pinned toolchain.
+///
+/// # Panics
+/// It does not compile.
+#[must_use]
+pub fn rust_guest(name: &str) -> PathBuf {
+    use std::process::Command;
+
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let source = here.join("guests").join(format!("{name}.rs"));
+    let folder = here.parent().map(|root| root.join("target/tests-guests")).unwrap_or_default();
+    let binary = folder.join(format!("{name}.wasm"));
+    let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if modified(&binary).is_some_and(|built| Some(built) > modified(&source)) {
+        return binary;
+    }
+    std::fs::create_dir_all(&folder).expect("the folder is ours");
+    // Tests run side by side: each compiles to a file of its own, and the last one stays.
+    let own = folder.join(format!("{name}-{}.wasm", std::process::id()));
+    let compiled = Command::new("rustc")
+        .args(["--edition", "2024", "--target", "wasm32-wasip2", "-O", "-o"])
+        .args([&own, &source])
+        .current_dir(&here)
+        .status()
+        .expect("rustc");
+    assert!(compiled.success(), "{} does not compile", source.display());
+    std::fs::rename(&own, &binary).expect("the folder is ours");
+    binary
+}

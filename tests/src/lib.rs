@@ -14,7 +14,7 @@ mod registry;
 
 pub use authority::Authority;
 pub use client::Api;
-pub use guests::{example, open, path_at_1024, wat};
+pub use guests::{example, open, path_at_1024, rust_guest, wat};
 pub use installation::Installation;
 pub use output::{Output, run};
 pub use proxy::Proxy;

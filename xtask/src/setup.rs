@@ -1,11 +1,13 @@
-//! Installs what the tests and examples need: from Debian's packages and PyPI, into the system or below `target/`.
+//! Installs what the tests and examples need: from Debian's packages, PyPI and npm, into the system or below `target/`.
+
+mod clients;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::target;
+pub(crate) use clients::Clients;
 
 /// Programs that tests drive, and Debian's package of each.
 const PROGRAMS: [(&str, &str); 4] =
@@ -17,8 +19,8 @@ const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 /// What was found or installed.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
-    /// Python with the compilers of the C and C++ examples.
-    pub python: Option<PathBuf>,
+    /// Clients that judge Docker's API.
+    pub clients: Clients,
     /// What could not be had, and why; the tests that need it skip.
     pub missing: Vec<String>,
 }
@@ -40,10 +42,8 @@ pub(crate) fn run_quietly() -> Result<Tools> {
         let why = refusal.as_ref().map_or_else(|| "its package has no such program".to_owned(), |e| format!("{e:#}"));
         tools.missing.push(format!("{program} (Debian's {package}): {why}"));
     }
-    match python() {
-        Ok(python) => tools.python = Some(python),
-        Err(error) => tools.missing.push(format!("python3 with PyPI's ziglang, for the C and C++ examples: {error:#}")),
-    }
+    tools.clients = Clients::install();
+    tools.missing.append(&mut tools.clients.missing);
     Ok(tools)
 }
 
@@ -59,9 +59,6 @@ pub(crate) fn run(all: bool) -> Result<()> {
     let tools = run_quietly()?;
     for (program, package) in PROGRAMS.iter().filter(|(program, _)| installed(program)) {
         eprintln!("{program} (Debian's {package}): found");
-    }
-    if let Some(python) = &tools.python {
-        eprintln!("python with ziglang: {}", python.display());
     }
     tell_missing(&tools);
     if all && !tools.missing.is_empty() {
@@ -103,19 +100,4 @@ fn has_venv() -> bool {
 fn has_modules(python: &Path, modules: &str) -> bool {
     let check = Command::new(python).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
     check.is_ok_and(|status| status.success())
-}
-
-/// A Python that has the `ziglang` package: the caller's own, or one below `target/`.
-fn python() -> Result<PathBuf> {
-    let own = PathBuf::from("python3");
-    if has_modules(&own, "ziglang") {
-        return Ok(own);
-    }
-    let folder = target().join("venv");
-    let python = folder.join("bin/python");
-    if !has_modules(&python, "ziglang") {
-        crate::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        crate::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "ziglang"]))?;
-    }
-    Ok(python)
 }

@@ -28,13 +28,15 @@ fn tests(filter: &[&str]) -> Result<()> {
     } else {
         command.args(["test", "--workspace"]).args(filter);
     }
-    if let Some(python) = &tools.python {
-        command.env("PYTHON", python);
-    }
+    tools.clients.tell(&mut command);
     let tested = crate::run(&mut command);
+    // The toolbox's shell is a guest's, in a workspace of its own; natively it is compared with dash.
+    let shell = crate::run(
+        &mut cargo(&["test", "--quiet", "--manifest-path", "images/toolbox/shell/Cargo.toml", "--"]).args(filter),
+    );
     // Runners hide what passing tests print, so skipped ones are told here.
     setup::tell_missing(&tools);
-    tested
+    tested.and(shell)
 }
 
 fn cargo(args: &[&str]) -> Command {

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::root;
 
 /// Which room may use which: a new edge is a decision, made here.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
+    ("compose", &[]),
     ("context", &[]),
     ("docker-api", &[]),
     ("image", &["context"]),
@@ -19,11 +20,12 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("engine", &["image", "program", "sandbox", "worker"]),
     ("daemon", &["docker-api", "engine"]),
     // `context` packs what `build` sends; the others are the roles that the binary's `main` starts.
-    ("cli", &["context", "daemon", "docker-api", "program", "worker"]),
+    ("cli", &["compose", "context", "daemon", "docker-api", "program", "worker"]),
 ];
 
 /// What a room must not depend on, whatever else changes.
-const NEVER: [(&str, &[&str]); 6] = [
+const NEVER: [(&str, &[&str]); 7] = [
+    ("compose", &["hyper", "tokio", "reqwest", "clap"]),
     ("image", &["wasmtime", "axum", "rusqlite"]),
     ("program", &["wasmtime-wasi", "axum", "hyper"]),
     ("worker", &["oci-client", "axum", "bollard-stubs", "rusqlite"]),

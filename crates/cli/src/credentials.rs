@@ -131,12 +131,26 @@ fn ask(helper: &str, verb: &str, question: &str) -> Result<String, CliError> {
     if output.status.success() { Ok(text) } else { Err(failed(text)) }
 }
 
-fn path() -> Result<PathBuf, CliError> {
+/// The folder of docker's command line.
+pub(crate) fn folder() -> Result<PathBuf, CliError> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     let folder = folder.or_else(|| std::env::home_dir().map(|home| home.join(".docker")));
-    folder.map(|folder| folder.join("config.json")).ok_or_else(|| {
-        CliError::new("there is no place for credentials").why("HOME is not set").fix("set HOME or DOCKER_CONFIG")
+    folder.ok_or_else(|| {
+        CliError::new("there is no folder for docker's configuration")
+            .why("HOME is not set")
+            .fix("set HOME or DOCKER_CONFIG")
     })
+}
+
+fn path() -> Result<PathBuf, CliError> {
+    folder().map(|folder| folder.join("config.json"))
+}
+
+/// Makes a context the one that docker's command line uses.
+pub(crate) fn set_current_context(name: &str) -> Result<(), CliError> {
+    let mut config = read()?;
+    config.insert("currentContext".to_owned(), json!(name));
+    write(&config)
 }
 
 fn read() -> Result<Map<String, Value>, CliError> {

@@ -29,6 +29,10 @@ fn worker(options: &str) -> Outcome {
 }
 
 fn compile(args: &[String]) -> Outcome {
+    // What the kernel lacks does not keep the compiler from its work, as with workers, which tell it.
+    if let Some(output) = args.last() {
+        let _ = sprat_worker::confine_compiler(std::path::Path::new(output));
+    }
     // The child has told its parent what is wrong; the status is all that is left to say.
     Ok(u8::from(sprat_program::compile_child(args).is_err()))
 }
@@ -71,6 +75,7 @@ pub(crate) fn daemon(settings: &Settings, args: &DaemonArgs) -> Outcome {
         worker_slots: args.worker_slots,
         max_workers: args.max_workers,
         default_memory,
+        egress: args.egress.clone(),
         insecure_registries: args.insecure_registry.clone(),
         registry_certificates: args.registry_certificate.clone(),
         on_ready: Some(say_ready),

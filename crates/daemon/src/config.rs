@@ -34,6 +34,8 @@ pub struct DaemonConfig {
     pub max_workers: u32,
     /// Memory limit of a container that names none, in bytes.
     pub default_memory: u64,
+    /// What containers that say nothing may reach outside: `deny`, `allow`, or rules.
+    pub egress: String,
     /// Registries reached over plain HTTP besides loopback ones.
     pub insecure_registries: Vec<String>,
     /// PEM files with further root certificates for registries.
@@ -54,6 +56,7 @@ impl DaemonConfig {
             worker_slots: self.worker_slots,
             max_workers: self.max_workers,
             default_memory: self.default_memory,
+            egress: self.egress.clone(),
             insecure_registries: self.insecure_registries.clone(),
             registry_certificates: self.registry_certificates.clone(),
         }

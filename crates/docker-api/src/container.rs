@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient::null_default;
+use crate::network::EndpointIpam;
 
 /// The answer to a create request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,13 +276,27 @@ pub struct HealthResult {
 pub struct NetworkSettings {
     /// Not used.
     pub bridge: String,
-    /// Not used.
+    /// The container's id while it runs.
     #[serde(rename = "SandboxID")]
     pub sandbox_id: String,
     /// Not used.
     pub sandbox_key: String,
     /// Bindings by container port; `None` for exposed ones that aren't published.
     pub ports: BTreeMap<String, Option<Vec<PortBinding>>>,
+    /// Not used.
+    pub hairpin_mode: bool,
+    /// Not used.
+    #[serde(rename = "LinkLocalIPv6Address")]
+    pub link_local_ipv6_address: String,
+    /// Not used.
+    #[serde(rename = "LinkLocalIPv6PrefixLen")]
+    pub link_local_ipv6_prefix_len: u8,
+    /// Not used.
+    #[serde(rename = "SecondaryIPAddresses")]
+    pub secondary_ip_addresses: Option<Value>,
+    /// Not used.
+    #[serde(rename = "SecondaryIPv6Addresses")]
+    pub secondary_ipv6_addresses: Option<Value>,
     /// The default network's endpoint.
     #[serde(rename = "EndpointID")]
     pub endpoint_id: String,
@@ -293,19 +308,21 @@ pub struct NetworkSettings {
     /// Its prefix length.
     #[serde(rename = "IPPrefixLen")]
     pub ip_prefix_len: u8,
-    /// Not used.
+    /// The default network's IPv6 gateway.
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
-    /// Not used.
+    /// The IPv6 address on the default network.
     #[serde(rename = "GlobalIPv6Address")]
     pub global_ipv6_address: String,
-    /// Not used.
+    /// Its prefix length.
     #[serde(rename = "GlobalIPv6PrefixLen")]
     pub global_ipv6_prefix_len: u8,
-    /// The address of its interface.
+    /// The address of its interface on the default network.
     pub mac_address: String,
     /// By name.
     pub networks: BTreeMap<String, EndpointSettings>,
+    /// What it may reach outside: `deny`, `allow` or rules. Not of Docker's API.
+    pub egress: String,
 }
 
 /// A container on one network.
@@ -314,13 +331,18 @@ pub struct NetworkSettings {
 pub struct EndpointSettings {
     /// Addresses that were asked for.
     #[serde(rename = "IPAMConfig")]
-    pub ipam_config: Option<Value>,
+    pub ipam_config: Option<EndpointIpam>,
     /// Links that were asked for.
     pub links: Option<Vec<String>>,
     /// Further names.
     pub aliases: Option<Vec<String>>,
     /// The interface's address.
     pub mac_address: String,
+    /// Options of the driver.
+    pub driver_opts: Option<BTreeMap<String, String>>,
+    /// Kept for clients; since 1.48.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gw_priority: Option<i64>,
     /// The network's id.
     #[serde(rename = "NetworkID")]
     pub network_id: String,
@@ -335,18 +357,16 @@ pub struct EndpointSettings {
     /// Its prefix length.
     #[serde(rename = "IPPrefixLen")]
     pub ip_prefix_len: u8,
-    /// Not used.
+    /// The IPv6 gateway.
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
-    /// Not used.
+    /// The IPv6 address.
     #[serde(rename = "GlobalIPv6Address")]
     pub global_ipv6_address: String,
-    /// Not used.
+    /// Its prefix length.
     #[serde(rename = "GlobalIPv6PrefixLen")]
     pub global_ipv6_prefix_len: u8,
-    /// Options of the driver.
-    pub driver_opts: Option<BTreeMap<String, String>>,
-    /// Names that resolve to it.
-    #[serde(rename = "DNSNames")]
-    pub dns_names: Option<Vec<String>>,
+    /// Names that resolve to it; since 1.44. The inner `None` is shown as `null`.
+    #[serde(rename = "DNSNames", skip_serializing_if = "Option::is_none")]
+    pub dns_names: Option<Option<Vec<String>>>,
 }

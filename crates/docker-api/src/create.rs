@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 
 use crate::host_config::HostConfig;
 use crate::lenient::null_default;
+use crate::network::EndpointConfig;
 
 /// The body of `POST /containers/create`: what Sprat reads of it. Unknown fields are ignored, `null` is the default.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,6 +52,9 @@ pub struct CreateRequest {
     /// No network at all.
     #[serde(deserialize_with = "null_default")]
     pub network_disabled: bool,
+    /// Hardware address on the network of its mode; old clients send it here.
+    #[serde(deserialize_with = "null_default")]
+    pub mac_address: String,
     /// Labels over the image's.
     #[serde(deserialize_with = "null_default")]
     pub labels: BTreeMap<String, String>,
@@ -121,7 +125,7 @@ pub struct HealthcheckRequest {
 pub struct NetworkingRequest {
     /// By network name.
     #[serde(deserialize_with = "null_default")]
-    pub endpoints_config: BTreeMap<String, IgnoredAny>,
+    pub endpoints_config: BTreeMap<String, Option<EndpointConfig>>,
 }
 
 #[cfg(test)]

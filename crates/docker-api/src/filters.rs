@@ -72,6 +72,12 @@ impl Filters {
         }
     }
 
+    /// All but one key.
+    #[must_use]
+    pub fn without(&self, key: &str) -> BTreeMap<String, Vec<String>> {
+        self.0.iter().filter(|(name, _)| *name != key).map(|(name, values)| (name.clone(), values.clone())).collect()
+    }
+
     /// The values of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> &[String] {

@@ -83,6 +83,30 @@ host_config! {
     privileged: bool,
     /// Capabilities to add.
     cap_add: Vec<String>,
+    /// Capabilities to take away.
+    cap_drop: Vec<String>,
+    /// A first process that reaps others.
+    init: bool,
+    /// Bytes of shared memory.
+    shm_size: i64,
+    /// Weights of block devices.
+    blkio_weight_device: Vec<Value>,
+    /// Limits of block devices, in bytes read per second.
+    blkio_device_read_bps: Vec<Value>,
+    /// Limits of block devices, in bytes written per second.
+    blkio_device_write_bps: Vec<Value>,
+    /// Limits of block devices, in reads per second.
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    blkio_device_read_iops: Vec<Value>,
+    /// Limits of block devices, in writes per second.
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    blkio_device_write_iops: Vec<Value>,
+    /// Microseconds of real-time scheduling per period.
+    cpu_realtime_runtime: i64,
+    /// Microseconds of such a period.
+    cpu_realtime_period: i64,
+    /// How readily memory is swapped out, in percent; -1 is the host's.
+    memory_swappiness: Option<i64>,
     /// Devices of the host.
     devices: Vec<Value>,
     /// Requests for GPUs and the like.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ErrorBody;
+
 /// One line of a progress stream.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JsonMessage {
@@ -26,6 +28,12 @@ pub struct JsonMessage {
     /// The same as text, for old clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Sprat's stable code of the error, as plain error answers have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What to do about the error, if its text does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Bytes done and to do.
@@ -74,11 +82,12 @@ impl JsonMessage {
         Self { aux: Some(value), ..Self::default() }
     }
 
-    /// The operation failed.
+    /// The operation failed; `status` is the exit status of a build step.
     #[must_use]
-    pub fn error(message: impl Into<String>, code: Option<i32>) -> Self {
-        let message = message.into();
-        Self { error: Some(message.clone()), error_detail: Some(ErrorDetail { code, message }), ..Self::default() }
+    pub fn error(body: ErrorBody, status: Option<i32>) -> Self {
+        let ErrorBody { message, code, hint } = body;
+        let error_detail = Some(ErrorDetail { code: status, message: message.clone() });
+        Self { error: Some(message), error_detail, code, hint, ..Self::default() }
     }
 
     /// The line as it goes over the wire, with docker's line end.
@@ -103,7 +112,7 @@ mod tests {
             "{\"status\":\"Pull complete\",\"progressDetail\":{},\"id\":\"abc\"}\r\n"
         );
         assert_eq!(
-            JsonMessage::error("no", Some(3)).to_line(),
+            JsonMessage::error(ErrorBody { message: "no".to_owned(), code: None, hint: None }, Some(3)).to_line(),
             "{\"errorDetail\":{\"code\":3,\"message\":\"no\"},\"error\":\"no\"}\r\n"
         );
     }

@@ -47,8 +47,11 @@ pub use framing::{Frame, FrameDecoder, FrameError, HEADER_LEN, MAX_FRAME_BYTES, 
 pub use host_config::{HostConfig, LogConfig, RestartPolicyRequest, Ulimit};
 pub use image::{HistoryItem, ImageDelete, ImageInspect, ImagePrune, ImageSummary, LoadedId, RootFs};
 pub use json_message::{ErrorDetail, JsonMessage, ProgressDetail};
-pub use mount::{Bind, BindSource, MountError, MountRequest, TmpfsOptions, VolumeOptions, parse_tmpfs};
-pub use network::{IpamConfig, NetworkContainer, NetworkIpam, NetworkSummary};
+pub use mount::{Bind, BindSource, MountError, MountRequest, Tmpfs, TmpfsOptions, VolumeOptions, parse_tmpfs};
+pub use network::{
+    EndpointConfig, EndpointIpam, IpamConfig, NetworkConnect, NetworkContainer, NetworkCreate, NetworkCreated,
+    NetworkIpam, NetworkSummary,
+};
 pub use port::{Port, PortError, Protocol};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use query::parse_bool;

@@ -1,5 +1,7 @@
 //! Mounts as create requests have them: `Binds` strings, `Mounts` objects, `Tmpfs` options.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::lenient::null_default;
@@ -164,6 +166,9 @@ pub struct VolumeOptions {
     /// The driver.
     #[serde(deserialize_with = "null_default")]
     pub driver_config: DriverConfig,
+    /// Labels of a volume that is made for it.
+    #[serde(deserialize_with = "null_default")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A volume's driver.
@@ -173,6 +178,9 @@ pub struct DriverConfig {
     /// Its name; empty or `local` here.
     #[serde(deserialize_with = "null_default")]
     pub name: String,
+    /// Its options.
+    #[serde(deserialize_with = "null_default")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// Options of a tmpfs.
@@ -182,27 +190,79 @@ pub struct TmpfsOptions {
     /// Bytes; 0 is the default.
     #[serde(deserialize_with = "null_default")]
     pub size_bytes: u64,
+    /// Permission bits of its top folder; 0 is the default.
+    #[serde(deserialize_with = "null_default")]
+    pub mode: u32,
+    /// Mount options: a key, or a key and its value (Docker Engine API 1.46).
+    #[serde(deserialize_with = "null_default")]
+    pub options: Vec<Vec<String>>,
 }
 
-/// Reads one entry of `Tmpfs` (`"/run": "rw,size=64k"`): size in bytes if given, and whether it is read-only.
-///
-/// # Errors
-/// The target or an option is wrong.
-pub fn parse_tmpfs(target: &str, options: &str) -> Result<(Option<u64>, bool), MountError> {
-    check_target(target)?;
-    let mut size = None;
-    let mut read_only = false;
-    for option in options.split(',').filter(|option| !option.is_empty()) {
+impl TmpfsOptions {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// An option is wrong.
+    pub fn read(&self) -> Result<Tmpfs, MountError> {
+        let mut tmpfs = Tmpfs::default();
+        self.options.iter().try_for_each(|option| tmpfs.set(&option.join("=")))?;
+        tmpfs.size = tmpfs.size.or(Some(self.size_bytes)).filter(|size| *size > 0);
+        tmpfs.mode = tmpfs.mode.or(Some(self.mode)).filter(|mode| *mode > 0);
+        if tmpfs.mode.is_some_and(|mode| mode > MAX_MODE) {
+            return Err(MountError::Tmpfs(format!("mode={:o}", self.mode)));
+        }
+        Ok(tmpfs)
+    }
+}
+
+/// All permission bits.
+const MAX_MODE: u32 = 0o7777;
+
+/// What is asked of a tmpfs; `None` is the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// It can't be written.
+    pub read_only: bool,
+    /// Permission bits of its top folder.
+    pub mode: Option<u32>,
+    /// Owner of its top folder.
+    pub uid: u32,
+    /// Group of its top folder.
+    pub gid: u32,
+}
+
+impl Tmpfs {
+    fn set(&mut self, option: &str) -> Result<(), MountError> {
         let wrong = || MountError::Tmpfs(option.chars().take(64).collect());
+        let number = |text: &str| text.parse().map_err(|_| wrong());
         match option.split_once('=') {
-            Some(("size", value)) => size = Some(parse_size(value).map_err(|_| wrong())?),
-            Some(("mode" | "uid" | "gid" | "nr_inodes" | "nr_blocks" | "mpol", _)) => {}
-            None if option == "ro" => read_only = true,
+            Some(("size", value)) => self.size = Some(parse_size(value).map_err(|_| wrong())?).filter(|size| *size > 0),
+            Some(("mode", value)) => {
+                let mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= MAX_MODE);
+                self.mode = Some(mode.ok_or_else(wrong)?);
+            }
+            Some(("uid", value)) => self.uid = number(value)?,
+            Some(("gid", value)) => self.gid = number(value)?,
+            Some(("nr_inodes" | "nr_blocks" | "mpol", _)) => {}
+            None if option == "ro" => self.read_only = true,
             None if TMPFS_FLAGS.contains(&option) => {}
             _ => return Err(wrong()),
         }
+        Ok(())
     }
-    Ok((size, read_only))
+}
+
+/// Reads one entry of `Tmpfs`: `"/run": "rw,size=64k,mode=700"`.
+///
+/// # Errors
+/// The target or an option is wrong.
+pub fn parse_tmpfs(target: &str, options: &str) -> Result<Tmpfs, MountError> {
+    check_target(target)?;
+    let mut tmpfs = Tmpfs::default();
+    options.split(',').filter(|option| !option.is_empty()).try_for_each(|option| tmpfs.set(option))?;
+    Ok(tmpfs)
 }
 
 /// Mount flags that docker accepts and that mean nothing for memory files of a guest.
@@ -269,11 +329,17 @@ mod tests {
 
     #[test]
     fn tmpfs_options_are_read() {
-        assert_eq!(parse_tmpfs("/run", "rw,size=64k,mode=1777"), Ok((Some(65536), false)));
-        assert_eq!(parse_tmpfs("/run", ""), Ok((None, false)));
-        assert_eq!(parse_tmpfs("/run", "ro"), Ok((None, true)));
-        assert!(parse_tmpfs("/run", "size=x").is_err());
-        assert!(parse_tmpfs("/run", "whatever").is_err());
+        let full = Tmpfs { size: Some(65536), mode: Some(0o1700), uid: 5, gid: 6, read_only: false };
+        assert_eq!(parse_tmpfs("/run", "rw,size=64k,mode=1700,uid=5,gid=6"), Ok(full));
+        assert_eq!(parse_tmpfs("/run", ""), Ok(Tmpfs::default()));
+        assert_eq!(parse_tmpfs("/run", "ro"), Ok(Tmpfs { read_only: true, ..Tmpfs::default() }));
+        for wrong in ["size=x", "whatever", "mode=9", "mode=17777", "uid=-1"] {
+            assert!(parse_tmpfs("/run", wrong).is_err(), "{wrong}");
+        }
         assert!(parse_tmpfs("run", "").is_err());
+        let options: TmpfsOptions =
+            serde_json::from_str(r#"{"SizeBytes":4096,"Mode":448,"Options":[["uid","7"],["noexec"]]}"#).unwrap();
+        assert_eq!(options.read(), Ok(Tmpfs { size: Some(4096), mode: Some(0o700), uid: 7, ..Tmpfs::default() }));
+        assert!(TmpfsOptions { mode: 0o10000, ..TmpfsOptions::default() }.read().is_err());
     }
 }

@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub max_workers: u32,
     /// Memory limit of a container that names none, in bytes.
     pub default_memory: u64,
+    /// What a container that says nothing may reach outside: `deny`, `allow`, or rules.
+    pub egress: String,
     /// Registries reached over plain HTTP besides loopback ones.
     pub insecure_registries: Vec<String>,
     /// PEM files with further root certificates for registries.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sprat_image::Digest;
 
-use crate::{ContainerId, ContainerSpec};
+use crate::{ContainerId, ContainerSpec, TmpfsOwner};
 
 /// A snapshot of one container.
 #[derive(Debug, Clone)]
@@ -46,6 +46,12 @@ pub struct Container {
     pub upper: PathBuf,
     /// Layers of its image, lowest first.
     pub layers: Vec<PathBuf>,
+    /// Ports that its image and its request expose, `80/tcp`.
+    pub exposed: std::collections::BTreeSet<String>,
+    /// Its networks by their names; only in `inspect` and `list`.
+    pub networks: Vec<crate::EndpointView>,
+    /// What it may reach outside, in effect.
+    pub egress: String,
     /// Ids of further programs that were asked for and have not ended.
     pub execs: Vec<String>,
     /// Published ports as bound while it runs.
@@ -67,6 +73,9 @@ pub struct MountPoint {
     pub writable: bool,
     /// Bytes of a tmpfs.
     pub size: u64,
+    /// Whose a tmpfs is.
+    #[serde(default)]
+    pub owner: TmpfsOwner,
 }
 
 /// Where a container stands.

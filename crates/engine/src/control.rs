@@ -9,7 +9,7 @@ use sprat_sandbox::{Stop, Usage};
 use sprat_worker::{Attachment, ClientError};
 
 use crate::core::Core;
-use crate::placement::{Place, Worker};
+use crate::placement::Worker;
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::state::{Action, Input, Refusal, State};
@@ -17,6 +17,8 @@ use crate::{AttachOptions, EngineError, StopOptions, WaitCondition};
 
 /// Seconds between the stop signal and KILL when nobody names any.
 const STOP_TIMEOUT_S: u32 = 10;
+/// Workers that an attachment is tried with, before its container's start.
+const ATTACH_TRIES: u32 = 3;
 /// How long a killed guest may take to end before its worker is given up on.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -89,9 +91,16 @@ impl Core {
         }
         self.tell(record, "kill", &[("signal", signal.number().to_string())]);
         let (worker, guest) = self.guest(record)?;
-        tolerate(worker.client.stop(&guest, stop).await)?;
+        let asked = worker.client.stop(&guest, stop).await;
+        if matches!(asked, Err(ClientError::Silent { .. })) && input != Input::Signal && worker.is_for_one() {
+            // It was to end, and nobody else is in there.
+            tracing::warn!(container = %record.id, worker = worker.name, "its worker does not answer and is killed");
+            worker.client.kill();
+            return Ok(true);
+        }
+        tolerate(&worker, asked)?;
         if actions.contains(&Action::Resume) {
-            tolerate(worker.client.pause(&guest, false).await)?;
+            tolerate(&worker, worker.client.pause(&guest, false).await)?;
         }
         Ok(true)
     }
@@ -192,13 +201,32 @@ impl Core {
                 // Until it is attached nobody else may start it: an attachment that came after a failed start would wait
                 // for ever.
                 let _op = record.op.lock().await;
-                let (worker, guest) = self.reserve(&record).await?;
-                worker.client.attach(&guest, stdin).await
+                self.attach_before(&record, stdin).await?
             }
         };
         let attachment = attached.map_err(|error| unanswered(&record, error))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
+    }
+
+    /// Attaches to the next run, in a worker that answers. The operation lock is held.
+    async fn attach_before(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        stdin: bool,
+    ) -> Result<Result<Attachment, ClientError>, EngineError> {
+        let mut tries = ATTACH_TRIES;
+        loop {
+            tries -= 1;
+            let (worker, guest) = self.reserve(record).await?;
+            let attached = worker.client.attach(&guest, stdin).await;
+            let lost = matches!(attached, Err(ClientError::Silent { .. } | ClientError::Gone(_)));
+            if !lost || tries == 0 || record.life().row.state.is_live() {
+                return Ok(attached);
+            }
+            // A place in there is worth nothing.
+            record.life().place = None;
+        }
     }
 
     /// The guest that runs, or a place for the next run. The operation lock is held.
@@ -216,10 +244,10 @@ impl Core {
                 _ => life.row.run + 1,
             }
         };
-        let reserved = record.life().place.take().filter(Place::is_alive);
+        let reserved = record.life().place.take().filter(|place| place.is_alive() && place.answers());
         let place = match reserved {
             Some(place) => place,
-            None => self.workers.place(&self.kind(record)).await?,
+            None => self.find_place(record).await?,
         };
         let worker = Arc::clone(place.worker());
         record.life().place = Some(place);
@@ -235,7 +263,7 @@ impl Core {
             Err(_) if record.life().row.state == State::Created => return Ok(()),
             Err(error) => return Err(error),
         };
-        tolerate(worker.client.resize(&guest, columns, rows).await)
+        tolerate(&worker, worker.client.resize(&guest, columns, rows).await)
     }
 
     /// What a container uses; nothing when it doesn't run.
@@ -290,8 +318,12 @@ fn unanswered(record: &Record, error: ClientError) -> EngineError {
 }
 
 /// A guest or worker that is gone already has ended: its exit is on the way.
-pub(crate) fn tolerate(result: Result<(), ClientError>) -> Result<(), EngineError> {
+pub(crate) fn tolerate(worker: &Worker, result: Result<(), ClientError>) -> Result<(), EngineError> {
     match result {
+        Err(error @ ClientError::Silent { .. }) => Err(EngineError::Worker(format!(
+            "{error}: try again later, or end its process {}, and its containers with it",
+            worker.client.pid()
+        ))),
         Ok(()) | Err(ClientError::Gone(_) | ClientError::Ended(_) | ClientError::Refused { .. }) => Ok(()),
         Err(error) => Err(EngineError::Worker(error.to_string())),
     }

@@ -17,6 +17,7 @@ use crate::bus::Bus;
 use crate::containers::Containers;
 use crate::execs::Execs;
 use crate::facts::FactsShelf;
+use crate::networks::{Networks, Reach};
 use crate::placement::Workers;
 use crate::record::Record;
 use crate::steps::Steps;
@@ -33,6 +34,9 @@ pub(crate) struct Core {
     pub(crate) store: SharedStore,
     pub(crate) containers: Containers,
     pub(crate) volumes: Volumes,
+    pub(crate) networks: Networks,
+    /// What workers are told of each other's members.
+    pub(crate) reach: Reach,
     pub(crate) shelf: FactsShelf,
     pub(crate) images: Arc<sprat_image::Store>,
     pub(crate) registry: Arc<Registry>,

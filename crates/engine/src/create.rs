@@ -1,6 +1,6 @@
 //! Create: from a request to a container, or to nothing at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ use crate::record::{LifeRow, ProgramRef, Record, Settled};
 use crate::store::NewContainer;
 use crate::volumes::remove_tree;
 use crate::{
-    ContainerId, ContainerSpec, Created, EngineError, Isolation, MountKind, MountPoint, MountSpec, Volume, copy_up,
-    name, overrides, settle,
+    ContainerId, ContainerSpec, Created, EngineError, Isolation, MountKind, MountPoint, MountSpec, TmpfsOwner, Volume,
+    copy_up, name, overrides, settle,
 };
 
 /// Tries to make up a free name.
@@ -25,8 +25,10 @@ impl Core {
     /// Makes a container.
     pub(crate) async fn create(self: Arc<Self>, mut spec: ContainerSpec) -> Result<Created, EngineError> {
         settle::check(&spec)?;
+        self.inherit(&mut spec)?;
         let mut warnings = overrides::apply(&mut spec)?;
         warnings.extend(settle::warnings(&spec));
+        self.egress(&spec)?;
         let id = ContainerId::random();
         let image = self.images.resolve(&spec.image)?.id.clone();
         // Noted before the image is leased: a removal of the image meanwhile is refused, or was first.
@@ -154,12 +156,13 @@ impl Draft {
         let of_image = facts.data.config.volumes.iter().map(|target| clean(target));
         let of_image = of_image.filter(|target| target != "/" && !taken.contains(target)).map(|target| MountSpec {
             target,
-            kind: MountKind::Volume { name: String::new(), no_copy: false },
+            kind: MountKind::Volume { name: String::new(), no_copy: false, labels: BTreeMap::new() },
             read_only: false,
+            inherited: false,
         });
         for mount in spec.mounts.iter().cloned().chain(of_image) {
-            let MountKind::Volume { name, no_copy } = &mount.kind else { continue };
-            let (volume, new) = self.core.volumes.acquire(name, self.id)?;
+            let MountKind::Volume { name, no_copy, labels } = &mount.kind else { continue };
+            let (volume, new) = self.core.volumes.acquire(name, labels, self.id)?;
             self.volumes.push(volume.name.clone());
             let target = clean(&mount.target);
             if new {
@@ -167,6 +170,8 @@ impl Draft {
             }
             if new && volume.anonymous {
                 self.fresh.push(volume.clone());
+            }
+            if volume.anonymous && (new || mount.inherited) {
                 settled.anonymous.push(volume.name.clone());
             }
             if !no_copy {
@@ -179,6 +184,7 @@ impl Draft {
                 target,
                 writable: !mount.read_only,
                 size: 0,
+                owner: TmpfsOwner::default(),
             });
         }
         Ok(())
@@ -254,21 +260,24 @@ fn made_up(core: &Core, id: ContainerId) -> Result<Arc<str>, EngineError> {
 fn plain_mounts(spec: &ContainerSpec, root: &std::path::Path) -> Result<Vec<MountPoint>, EngineError> {
     let mut points = Vec::new();
     for mount in &spec.mounts {
-        let point = |kind: &str, source, size| MountPoint {
+        let point = |kind: &str, source, size, owner| MountPoint {
             kind: kind.to_owned(),
             name: String::new(),
             source,
             target: clean(&mount.target),
             writable: !mount.read_only,
             size,
+            owner,
         };
         match &mount.kind {
             MountKind::Bind { source, create } => {
                 check_source(source, *create)?;
                 refuse_own_state(root, source)?;
-                points.push(point("bind", source.clone(), 0));
+                points.push(point("bind", source.clone(), 0, TmpfsOwner::default()));
             }
-            MountKind::Tmpfs { size } => points.push(point("tmpfs", std::path::PathBuf::new(), *size)),
+            MountKind::Tmpfs { size, owner } => {
+                points.push(point("tmpfs", std::path::PathBuf::new(), *size, *owner));
+            }
             MountKind::Volume { .. } => {}
         }
     }

@@ -3,6 +3,8 @@
 use sprat_image::StoreError;
 use sprat_program::ProgramError;
 
+use crate::NetworkError;
+
 /// What an error means to a caller; doors map it to their own status codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -96,9 +98,9 @@ pub enum EngineError {
         /// Why not: `port is already allocated`.
         reason: String,
     },
-    /// No network has this name.
-    #[error("network {0} not found")]
-    NoSuchNetwork(String),
+    /// Networks.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The image is for machines, not for wasm.
     #[error(
         "{image} is built for {platform}, not for wasm; build it for wasm (wasm32-wasip2), or pull a wasi/wasm variant of it"
@@ -132,6 +134,9 @@ pub enum EngineError {
     /// No worker started the container.
     #[error("the container could not be started: {0}")]
     NotStarted(String),
+    /// The daemon is ending.
+    #[error("the daemon is ending: nothing is started any more")]
+    Ending,
     /// A worker failed, or the daemon itself.
     #[error("the daemon or a worker of it failed: {0}")]
     Worker(String),
@@ -158,11 +163,9 @@ impl EngineError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchContainer(_)
-            | Self::NoSuchExec(_)
-            | Self::NoSuchFile { .. }
-            | Self::NoSuchVolume(_)
-            | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
+            Self::NoSuchContainer(_) | Self::NoSuchExec(_) | Self::NoSuchFile { .. } | Self::NoSuchVolume(_) => {
+                ErrorKind::NotFound
+            }
             Self::NameTaken { .. } | Self::State { .. } | Self::VolumeInUse { .. } => ErrorKind::Conflict,
             Self::NotModified => ErrorKind::NotModified,
             Self::AmbiguousContainer(_)
@@ -171,7 +174,8 @@ impl EngineError {
             | Self::NotACommand(_)
             | Self::NotForWasm { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::Full { .. } => ErrorKind::Unavailable,
+            Self::Network(source) => source.kind(),
+            Self::Full { .. } | Self::Ending => ErrorKind::Unavailable,
             Self::Program { source, .. } => program_kind(source),
             Self::Image(source) => image_kind(source),
             Self::Build(source) => build_kind(source),
@@ -190,7 +194,7 @@ impl EngineError {
             Self::NoSuchExec(_) => "exec_not_found",
             Self::NoSuchFile { .. } => "file_not_found",
             Self::NoSuchVolume(_) => "volume_not_found",
-            Self::NoSuchNetwork(_) => "network_not_found",
+            Self::Network(source) => source.code(),
             Self::NameTaken { .. } => "container_name_taken",
             Self::State { .. } => "container_state",
             Self::NotModified => "not_modified",
@@ -201,6 +205,7 @@ impl EngineError {
             Self::NotACommand(_) => "not_a_command",
             Self::NotForWasm { .. } => "image_not_for_wasm",
             Self::Full { .. } => "workers_full",
+            Self::Ending => "daemon_ending",
             Self::Port { .. } => "port_taken",
             Self::VolumeInUse { .. } => "volume_in_use",
             Self::Image(source) => source.code(),
@@ -219,7 +224,7 @@ impl EngineError {
             Self::NoSuchContainer(_) => Some("list all containers with `ps -a`"),
             Self::AmbiguousContainer(_) => Some("give more digits of the id, or the name"),
             Self::NoSuchVolume(_) => Some("list volumes with `volume ls`"),
-            Self::NoSuchNetwork(_) => Some("use `default` or `none`"),
+            Self::Network(source) => source.hint(),
             Self::ProgramNotFound(_) => {
                 Some("name a .wasm file of the image by its path, or set the image's ENTRYPOINT or CMD")
             }
@@ -233,8 +238,12 @@ impl EngineError {
             Self::NotACommand(_) => Some("run a program that has `_start` or exports wasi:cli/run"),
             Self::Port { .. } => Some("stop what listens there, or publish another port"),
             Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
+            Self::Image(StoreError::LoginRefused { .. }) => {
+                Some("check both; some registries want a token in place of the password")
+            }
             Self::Image(StoreError::NotFound(_)) => Some("pull or build it first; `images` lists what is there"),
             Self::NotStarted(_) | Self::Worker(_) => Some("the workers' log files are in the state folder's `workers`"),
+            Self::Ending => Some("start the daemon again, then the container"),
             Self::NameTaken { .. }
             | Self::NoSuchExec(_)
             | Self::NoSuchFile { .. }
@@ -289,7 +298,7 @@ fn image_kind(error: &StoreError) -> ErrorKind {
         | StoreError::Invalid { .. }
         | StoreError::TooLarge { .. }
         | StoreError::NoWasmPlatform { .. } => ErrorKind::Invalid,
-        StoreError::Denied { .. } => ErrorKind::Unauthorized,
+        StoreError::Denied { .. } | StoreError::LoginRefused { .. } => ErrorKind::Unauthorized,
         StoreError::Registry { .. } => ErrorKind::Unavailable,
         StoreError::DigestMismatch { .. } | StoreError::DiskFull(_) | StoreError::Io { .. } => ErrorKind::Internal,
     }

@@ -178,7 +178,7 @@ impl Core {
                 }
             }
         };
-        crate::control::tolerate(worker.client.resize(&exec.guest_id(), columns, rows).await)
+        crate::control::tolerate(&worker, worker.client.resize(&exec.guest_id(), columns, rows).await)
     }
 
     /// Ends it, if it runs.

@@ -128,6 +128,7 @@ impl Core {
             self.tell(record, "oom", &[]);
         }
         self.tell(record, "die", &[("exitCode", info.code.to_string())]);
+        self.part(record, true);
         record.life().wake_exited();
         self.after(record, actions);
         durable
@@ -183,8 +184,13 @@ impl Core {
 
     /// A worker is gone: each of its containers ends with it.
     pub(crate) fn worker_gone(self: &Arc<Self>, name: &str) {
-        let Some(worker) = self.workers.lost(name) else { return };
-        tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        // Also of one that was ended because nobody needed it.
+        self.reach.lost(name);
+        let Some(worker) = self.workers.find(name) else { return };
+        worker.mark_gone();
+        if !self.is_stopping() {
+            tracing::error!(worker = name, pid = worker.client.pid(), "worker lost");
+        }
         self.steps.lost(name);
         for record in self.containers.all() {
             let hers = {
@@ -198,6 +204,8 @@ impl Core {
             }
         }
         self.workers.erase(name, &worker.data);
+        // Last: who ends the engine waits for it.
+        self.workers.lost(name);
         if !self.is_stopping() {
             self.workers.warm();
         }

@@ -117,7 +117,7 @@ impl Wanted {
                         mount.name == value || mount.target == value || mount.source == std::path::Path::new(value)
                     })
                 }),
-                "network" => any(&|value| network(record) == value),
+                "network" => any(&|value| on_network(record, value)),
                 "publish" => any(&|value| publishes(record, value)),
                 "expose" => any(&|value| exposed(record).iter().any(|port| same_port(port, value))),
                 "health" => {
@@ -205,11 +205,11 @@ fn status_name(status: Status) -> &'static str {
     STATUSES.iter().find(|(known, _)| *known == status).map_or("", |(_, name)| name)
 }
 
-fn network(record: &Record) -> &str {
-    match record.spec.network.as_str() {
-        "" | "default" => "bridge",
-        name => name,
-    }
+/// By name, or by the beginning of the id once it ran there.
+fn on_network(record: &Record, wanted: &str) -> bool {
+    Core::endpoints(record)
+        .iter()
+        .any(|(name, endpoint)| name == wanted || (wanted.len() >= 12 && endpoint.network_id.starts_with(wanted)))
 }
 
 fn isolation(record: &Record) -> &'static str {
@@ -219,7 +219,8 @@ fn isolation(record: &Record) -> &'static str {
     }
 }
 
-fn exposed(record: &Record) -> BTreeSet<String> {
+/// Ports that the image or the request exposes or publishes.
+pub(crate) fn exposed(record: &Record) -> BTreeSet<String> {
     let image = &record.facts.data.config.exposed_ports;
     let published = record.spec.ports.iter().map(|port| format!("{}/{}", port.container, port.protocol));
     image.iter().chain(&record.spec.exposed_ports).cloned().chain(published).collect()

@@ -1,8 +1,10 @@
 //! Images: pull, push, build, load, save, import, commit, tag, remove, prune.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
 use sprat_image::{
@@ -15,7 +17,7 @@ use crate::locate::{self, Wanted, clean};
 use crate::record::Record;
 use crate::runner::WorkerRunner;
 use crate::state::State;
-use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, settle};
+use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, filter, settle};
 
 impl Core {
     fn tell_image(&self, action: &str, actor: String, name: Option<String>) {
@@ -148,9 +150,19 @@ impl Core {
         users.map(|(id, record)| ImageUse { container: id.short(), running: record.is_some_and(running) }).collect()
     }
 
-    pub(crate) async fn prune_images(self: Arc<Self>, all: bool) -> Result<PruneReport, EngineError> {
+    pub(crate) async fn prune_images(
+        self: Arc<Self>,
+        all: bool,
+        filters: BTreeMap<String, Vec<String>>,
+    ) -> Result<PruneReport, EngineError> {
+        let prune = filter::Prune::parse(&filters)?;
         let core = Arc::clone(&self);
-        let report = blocking(move || core.images.prune(all, &|image| !core.users(image).is_empty())).await?;
+        let report = blocking(move || {
+            let wanted =
+                |image: &Image| prune.matches(image.created.unwrap_or(Timestamp::UNIX_EPOCH), &image.config.labels);
+            core.images.prune(all, &wanted, &|image| !core.users(image).is_empty())
+        })
+        .await?;
         for deleted in &report.removed.deleted {
             self.tell_image("delete", deleted.to_string(), None);
         }

@@ -10,12 +10,13 @@ use sprat_worker::{ClientError, LogOptions, StartRequest};
 
 use crate::core::Core;
 use crate::gate::{self, Candidate, Permit};
+use crate::networks::Joined;
 use crate::placement::{Place, WorkerKind};
 use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
 use crate::state::{Action, Input};
 use crate::{
-    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, restart, settle,
+    EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, log_notes, restart, settle,
 };
 
 /// Tries to find a worker that takes the guest: workers may die or fill up meanwhile.
@@ -30,6 +31,9 @@ impl Core {
 
     /// Starts a container whose operation lock is held, by hand or by its policy.
     pub(crate) async fn start_locked(self: &Arc<Self>, record: &Arc<Record>, input: Input) -> Result<(), EngineError> {
+        if self.is_stopping() {
+            return Err(EngineError::Ending);
+        }
         {
             let mut life = record.life();
             let (state, actions) = life.row.state.step(input).map_err(|refusal| start_refused(record, refusal))?;
@@ -70,7 +74,9 @@ impl Core {
                 create::refuse_own_state(&self.config.root, source)?;
             }
         }
-        let ports = BoundPorts::bind(&record.spec.ports)?;
+        // Only a container with an address of its own has ports to publish, as in docker.
+        let publishes = !matches!(record.spec.network.as_str(), "host" | "none");
+        let ports = BoundPorts::bind(if publishes { &record.spec.ports } else { &[] })?;
         if !ports.ports.is_empty() {
             let mut life = record.life();
             life.row.ports.clone_from(&ports.ports);
@@ -85,23 +91,29 @@ impl Core {
             wasi: description.wasi,
         };
         let run = record.life().row.run;
-        let request = self.request(record, run, program_spec, &program);
-        self.send(record, &request, permit).await
+        let joined = self.join(record)?;
+        let request = self.request(record, run, program_spec, &program, joined);
+        self.send(record, request, permit).await?;
+        self.tell_joined(record);
+        Ok(())
     }
 
     /// Finds a place and asks its worker. The run is stored before the worker hears of it.
     async fn send(
         self: &Arc<Self>,
         record: &Arc<Record>,
-        request: &StartRequest,
+        mut request: StartRequest,
         _permit: Permit,
     ) -> Result<(), EngineError> {
         let mut last = EngineError::NotStarted("no worker took it".to_owned());
         for _ in 0..PLACE_TRIES {
-            let reserved = record.life().place.take();
-            let place = match reserved.filter(Place::is_alive) {
+            let reserved = record.life().place.take().filter(Place::is_alive);
+            // Who attached there would hear nothing from another one.
+            let attached = reserved.is_some();
+            let place = match reserved {
+                Some(place) if !place.answers() => return Err(silent(place, &request.id)),
                 Some(place) => place,
-                None => self.workers.place(&self.kind(record)).await?,
+                None => self.find_place(record).await?,
             };
             let worker = Arc::clone(place.worker());
             {
@@ -110,8 +122,21 @@ impl Core {
                 life.place = Some(place);
                 self.store.put_life(record.id, &life.row)?;
             }
-            match worker.client.start(request).await {
+            self.introduce_all(record, &worker).await;
+            let sockets = record.life().ports.as_ref().map_or(Ok(Vec::new()), |ports| ports.copies())?;
+            match worker.client.start(&request, sockets).await {
                 Ok(()) => return Ok(()),
+                Err(error @ ClientError::Silent { .. }) if !attached => {
+                    tracing::warn!(%error, "the start goes to another one");
+                    if leave(record, &request.id) {
+                        return Ok(());
+                    }
+                    // Another run: should the silent one start this one after all, it is nobody's.
+                    let mut life = record.life();
+                    life.row.run += 1;
+                    request.id = record.guest_id(life.row.run);
+                    last = EngineError::NotStarted(error.to_string());
+                }
                 Err(error @ (ClientError::Gone(_) | ClientError::Full(_))) => {
                     if matches!(error, ClientError::Gone(_)) {
                         worker.mark_gone();
@@ -177,7 +202,20 @@ impl Core {
             exits::vacate(place, guest);
         }
         self.persist(record);
+        self.part(record, false);
         self.after(record, actions);
+    }
+
+    /// A place for a container's next run: near the others of its networks, where there is room.
+    pub(crate) async fn find_place(self: &Arc<Self>, record: &Record) -> Result<Place, EngineError> {
+        let endpoints = Self::endpoints(record);
+        let home = self.networks.home(endpoints.keys().map(String::as_str));
+        let place = self.workers.place_near(&self.kind(record), home.as_deref()).await?;
+        let own = record.settled.isolation == Isolation::Process;
+        if !own && home.as_deref() != Some(&place.worker().name) {
+            self.networks.set_home(endpoints.keys().map(String::as_str), &place.worker().name);
+        }
+        Ok(place)
     }
 
     /// Which kind of worker a container needs.
@@ -196,20 +234,30 @@ impl Core {
                 write.push(self.folder(record.id));
                 let volumes = record.settled.mounts.iter().filter(|mount| mount.kind == "volume");
                 write.extend(volumes.map(|mount| mount.source.clone()));
-                WorkerKind::Own { id: record.id.to_string(), read, write }
+                let host = Self::endpoints(record).contains_key("host");
+                let open = self.egress(&record.spec).is_ok_and(|egress| !egress.denies_all());
+                WorkerKind::Own { id: record.id.to_string(), read, write, network: host || open }
             }
             Isolation::Default if binds().next().is_none() => WorkerKind::Shared,
             Isolation::Default => WorkerKind::Mounts { read, write },
         }
     }
 
-    fn request(&self, record: &Record, run: u64, program: ProgramSpec, found: &ProgramRef) -> StartRequest {
+    fn request(
+        &self,
+        record: &Record,
+        run: u64,
+        program: ProgramSpec,
+        found: &ProgramRef,
+        joined: Joined,
+    ) -> StartRequest {
         let (spec, settled) = (&record.spec, &record.settled);
         tracing::debug!(container = %record.id, run, program = found.path, "starting");
         let log = (spec.log.driver != LogDriver::None).then(|| LogOptions {
             path: self.log_path(record.id),
             max_size: spec.log.max_size,
             max_files: spec.log.max_files,
+            attributes: log_notes::attributes(record, &self.labels(record)),
         });
         StartRequest {
             id: record.guest_id(run),
@@ -218,10 +266,11 @@ impl Core {
                 args: settled.argv.clone(),
                 env: environment(record, &settled.env, spec.tty, &settled.home),
                 cwd: settled.working_dir.clone(),
-                files: self.files(record),
+                files: self.files(record, joined.files),
                 user: settled.ids.clone(),
                 limits: record.terms().limits,
                 tty: spec.tty,
+                network: joined.spec,
             },
             log,
             open_stdin: spec.open_stdin,
@@ -231,11 +280,14 @@ impl Core {
     }
 
     /// What the container's guests see as `/`.
-    pub(crate) fn files(&self, record: &Record) -> FilesSpec {
+    pub(crate) fn files(&self, record: &Record, provided: Vec<(String, String)>) -> FilesSpec {
         let mount = |point: &crate::MountPoint| Mount {
             target: point.target.clone(),
             source: match point.kind.as_str() {
-                "tmpfs" => MountSource::Memory(point.size),
+                "tmpfs" => {
+                    let crate::TmpfsOwner { mode, uid, gid } = point.owner;
+                    MountSource::OwnedMemory { bytes: point.size, mode, uid, gid }
+                }
                 _ => MountSource::Host(point.source.clone()),
             },
             read_only: !point.writable,
@@ -247,9 +299,19 @@ impl Core {
             upper: self.upper(record.id),
             read_only: record.spec.read_only,
             mounts,
-            provided: provided(record),
+            provided,
         }
     }
+}
+
+/// Gives up a place that is reserved in a worker that does not answer.
+fn silent(place: Place, guest: &str) -> EngineError {
+    let (name, pid) = (place.worker().name.clone(), place.pid());
+    exits::vacate(place, guest.to_owned());
+    EngineError::NotStarted(format!(
+        "worker {name}, which this container was attached to, does not answer: start it again, and it gets another one; \
+         or look at its process {pid}"
+    ))
 }
 
 /// Gives up the place of a start that got no answer. True: its guest ran there and ended, so there is no other try.
@@ -295,24 +357,4 @@ pub(crate) fn environment(record: &Record, env: &[String], tty: bool, home: &str
     let own = own.map(|(name, value)| (name.to_owned(), value));
     let given = env.iter().filter_map(|entry| entry.split_once('='));
     own.chain(given.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
-}
-
-/// Files that the engine gives each container.
-fn provided(record: &Record) -> Vec<(String, String)> {
-    use std::fmt::Write as _;
-    let name = hostname(record);
-    let full = match record.spec.domainname.as_str() {
-        "" => name.clone(),
-        domain => format!("{name}.{domain} {name}"),
-    };
-    let mut hosts = format!("127.0.0.1\tlocalhost {full}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    for (name, ip) in record.spec.extra_hosts.iter().filter_map(|line| settle::parse_host(line)) {
-        // Writing to a text does not fail.
-        let _ = writeln!(hosts, "{ip}\t{name}");
-    }
-    vec![
-        ("/etc/hostname".to_owned(), format!("{name}\n")),
-        ("/etc/hosts".to_owned(), hosts),
-        ("/etc/resolv.conf".to_owned(), "# No name server: this container has no network.\n".to_owned()),
-    ]
 }

@@ -27,15 +27,18 @@ mod health;
 mod id;
 mod image;
 mod images;
+mod inherit;
 mod launch;
 mod locate;
+mod log_notes;
 mod logs;
 mod name;
+mod network;
+mod networks;
 mod options;
 mod overrides;
 mod placement;
 mod ports;
-mod process;
 mod query;
 mod record;
 mod recovery;
@@ -66,8 +69,15 @@ pub use health::{Health, HealthResult, HealthStatus};
 pub use id::ContainerId;
 pub use image::{BuildRequest, CommitRequest};
 pub use logs::{LogEntry, LogQuery};
+pub use network::{
+    Endpoint, EndpointRequest, EndpointView, Network, NetworkDriver, NetworkMember, NetworkPool, NetworkRequest,
+    PoolRequest,
+};
+pub use networks::NetworkError;
 pub use options::{AttachOptions, Created, Info, ListFilter, RemoveOptions, StopOptions, WaitCondition};
-pub use spec::{ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy};
+pub use spec::{
+    ContainerSpec, Isolation, LogDriver, LogSpec, MountKind, MountSpec, PortSpec, RestartPolicy, TmpfsOwner,
+};
 pub use sprat_image::build::{BuildError, BuildEvent, BuildOptions, BuildSink};
 pub use sprat_image::registry::{Credentials, Remote};
 pub use sprat_image::{

@@ -1,10 +1,11 @@
 //! Finds the program a container names, in its mounts or in its image's files.
 
 use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use sprat_image::{NodeKind, Tree};
 use sprat_program::{Artifact, Cache, Description, Kind, ProgramError};
 
@@ -177,21 +178,25 @@ fn host_path(mounts: &[MountPoint], path: &str) -> Option<(Option<PathBuf>, Stri
 
 /// Reads a file of a mount. The kernel keeps the path within the mount, whatever links say.
 fn read_host(root: &Path, rest: &str) -> std::io::Result<Option<Vec<u8>>> {
-    let file = if rest.is_empty() {
-        std::fs::File::open(root)?
-    } else {
-        let folder = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    // Only looked at, not opened: a FIFO would wait for a writer, and a device may do anything.
+    let look = OFlags::PATH | OFlags::CLOEXEC;
+    let mut found = rustix::fs::open(root, look, Mode::empty())?;
+    if !rest.is_empty() {
         let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        match rustix::fs::openat2(&folder, rest, flags, Mode::empty(), within) {
-            Ok(file) => std::fs::File::from(file),
+        found = match rustix::fs::openat2(&found, rest, look, Mode::empty(), within) {
+            Ok(file) => file,
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
-    };
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::new(std::io::ErrorKind::IsADirectory, "is a directory"));
+        };
     }
+    match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
+        FileType::RegularFile => {}
+        FileType::Directory => {
+            return Err(std::io::Error::new(std::io::ErrorKind::IsADirectory, "is a directory"));
+        }
+        _ => return Err(std::io::Error::other("it is a FIFO, a socket or a device, not a file")),
+    }
+    let file = std::fs::File::open(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
     let mut bytes = Vec::new();
     file.take(PROGRAM_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > PROGRAM_LIMIT {
@@ -227,6 +232,7 @@ mod tests {
             target: target.to_owned(),
             writable: true,
             size: 0,
+            owner: crate::TmpfsOwner::default(),
         }
     }
 
@@ -263,5 +269,16 @@ mod tests {
         assert_eq!(read_host(&inside, "absolute").unwrap(), None);
         assert_eq!(read_host(&inside, "../secret").unwrap(), None);
         assert!(read_host(dir.path(), "in").is_err());
+    }
+
+    #[test]
+    fn a_fifo_or_device_in_place_of_the_program_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::RWXU).unwrap();
+        for (root, rest) in [(fifo.as_path(), ""), (dir.path(), "fifo"), (Path::new("/dev/zero"), "")] {
+            let error = read_host(root, rest).unwrap_err().to_string();
+            assert!(error.contains("not a file"), "{error}");
+        }
     }
 }

@@ -8,6 +8,8 @@ mod follow;
 mod line;
 mod tail;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -47,6 +49,8 @@ pub struct LogEntry {
     pub time: String,
     /// The text with its line end, if it has one.
     pub text: Bytes,
+    /// What of the container is noted with it (see [`crate::LogSpec`]).
+    pub noted: BTreeMap<String, String>,
 }
 
 type Batch = Result<Vec<LogEntry>, EngineError>;

@@ -35,6 +35,10 @@ pub(crate) fn apply(spec: &mut ContainerSpec) -> Result<Vec<String>, EngineError
             "open-files" => {
                 spec.open_files = Some(value.parse().ok().filter(|n| *n > 0).ok_or_else(|| malformed("a number"))?);
             }
+            "egress" => {
+                crate::networks::parse_egress(&value)?;
+                spec.egress = Some(value);
+            }
             _ => warnings.push(format!("{PREFIX}{name} has no effect")),
         }
     }
@@ -102,9 +106,19 @@ mod tests {
 
     #[test]
     fn odd_values_are_refused_and_unknown_names_are_told() {
-        for pair in [("isolation", "vm"), ("memory", "-1m"), ("memory", "NaN"), ("wall-clock", "0"), ("cpu", "1e99")] {
+        for pair in [
+            ("isolation", "vm"),
+            ("memory", "-1m"),
+            ("memory", "NaN"),
+            ("wall-clock", "0"),
+            ("cpu", "1e99"),
+            ("egress", "a b"),
+        ] {
             assert!(apply(&mut spec(&[pair])).is_err(), "{pair:?}");
         }
-        assert_eq!(apply(&mut spec(&[("egress", "*")])).unwrap(), ["dev.sprat.egress has no effect"]);
+        assert_eq!(apply(&mut spec(&[("colour", "red")])).unwrap(), ["dev.sprat.colour has no effect"]);
+        let mut open = spec(&[("egress", "api.example.com:443")]);
+        assert!(apply(&mut open).unwrap().is_empty());
+        assert_eq!(open.egress.as_deref(), Some("api.example.com:443"));
     }
 }

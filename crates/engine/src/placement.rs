@@ -12,10 +12,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sprat_worker::{Client, ClientError, Confinement, Event as WorkerEvent, SpawnCommand, WorkerOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::store::SharedStore;
-use crate::{EngineConfig, EngineError, process};
+use crate::{EngineConfig, EngineError};
 
 /// Largest linear memory of one guest in bytes: all that a 32-bit memory can have.
 const MAX_GUEST_MEMORY: u64 = 4 << 30;
@@ -25,6 +25,8 @@ const MOUNT_SLOTS: u32 = 64;
 const ORPHAN_EXIT_S: u32 = 60;
 /// A worker for bind mounts is kept this long without a container.
 const MOUNTS_IDLE: Duration = Duration::from_secs(30);
+/// How long what workers told last may take to be taken in.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// For whom a worker is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +37,14 @@ pub(crate) enum WorkerKind {
     /// Containers with exactly these bind mounts.
     Mounts { read: Vec<PathBuf>, write: Vec<PathBuf> },
     /// One container with `--isolation process`.
-    Own { id: String, read: Vec<PathBuf>, write: Vec<PathBuf> },
+    Own {
+        id: String,
+        read: Vec<PathBuf>,
+        write: Vec<PathBuf>,
+        /// It may make sockets: its container has egress, or the host's network.
+        #[serde(default)]
+        network: bool,
+    },
     /// One RUN step of a build, which writes to this folder.
     Step { upper: PathBuf },
 }
@@ -85,6 +94,16 @@ impl Worker {
     fn is_alive(&self) -> bool {
         !self.gone.load(Ordering::Acquire)
     }
+
+    /// Somebody may be placed there: it is not known to be gone, and it answers.
+    fn is_open(&self) -> bool {
+        self.is_alive() && !self.client.is_silent()
+    }
+
+    /// It runs one guest alone, so it can be ended for it.
+    pub(crate) const fn is_for_one(&self) -> bool {
+        matches!(self.data.kind, WorkerKind::Own { .. } | WorkerKind::Step { .. })
+    }
 }
 
 /// A place in a worker. Dropping it gives it back.
@@ -103,6 +122,11 @@ impl Place {
     /// Its worker is not known to be gone.
     pub(crate) fn is_alive(&self) -> bool {
         self.worker.is_alive()
+    }
+
+    /// Its worker answers.
+    pub(crate) fn answers(&self) -> bool {
+        !self.worker.client.is_silent()
     }
 
     /// Its worker's process id.
@@ -133,6 +157,10 @@ pub(crate) struct Workers {
     /// Held while a shared worker is started for somebody who waits for it.
     spawning: tokio::sync::Mutex<()>,
     warming: AtomicBool,
+    /// No worker is started any more.
+    closed: AtomicBool,
+    /// Told when a worker was taken off the list.
+    left: Notify,
 }
 
 impl Workers {
@@ -152,6 +180,8 @@ impl Workers {
             list: Mutex::default(),
             spawning: tokio::sync::Mutex::default(),
             warming: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            left: Notify::new(),
         }
     }
 
@@ -170,12 +200,24 @@ impl Workers {
     /// # Errors
     /// All places are taken, or the worker does not come up.
     pub(crate) async fn place(self: &Arc<Self>, kind: &WorkerKind) -> Result<Place, EngineError> {
-        if let Some(place) = self.take(kind) {
+        self.place_near(kind, None).await
+    }
+
+    /// The same, in the worker of this name if it is of this kind and has room.
+    pub(crate) async fn place_near(
+        self: &Arc<Self>,
+        kind: &WorkerKind,
+        near: Option<&str>,
+    ) -> Result<Place, EngineError> {
+        if let Some(place) = self.take(kind, near) {
             return Ok(place);
         }
         let _turn = self.spawning.lock().await;
-        if let Some(place) = self.take(kind) {
+        if let Some(place) = self.take(kind, near) {
             return Ok(place);
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(EngineError::Ending);
         }
         if *kind == WorkerKind::Shared && self.shared() >= self.config.max_workers as usize {
             let places = u64::from(self.config.max_workers) * u64::from(self.config.worker_slots);
@@ -199,11 +241,13 @@ impl Workers {
         Place { worker: Arc::clone(worker), vacated: self.vacated.clone() }
     }
 
-    fn take(self: &Arc<Self>, kind: &WorkerKind) -> Option<Place> {
+    fn take(self: &Arc<Self>, kind: &WorkerKind, near: Option<&str>) -> Option<Place> {
         let list = self.list.lock();
         let free = |worker: &Arc<Worker>| worker.data.slots.saturating_sub(worker.load.load(Ordering::Acquire));
-        let candidates = list.iter().filter(|worker| worker.data.kind == *kind && worker.is_alive());
-        let worker = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0)?;
+        let candidates = list.iter().filter(|worker| worker.data.kind == *kind && worker.is_open());
+        let beside = candidates.clone().find(|worker| Some(worker.name.as_str()) == near && free(worker) > 0);
+        let most_free = candidates.clone().max_by_key(|worker| free(worker)).filter(|worker| free(worker) > 0);
+        let worker = beside.or(most_free)?;
         let left: u32 = candidates.map(free).sum();
         worker.load.fetch_add(1, Ordering::AcqRel);
         let place = Place { worker: Arc::clone(worker), vacated: self.vacated.clone() };
@@ -216,7 +260,7 @@ impl Workers {
 
     fn shared(&self) -> usize {
         let list = self.list.lock();
-        list.iter().filter(|worker| worker.data.kind == WorkerKind::Shared && worker.is_alive()).count()
+        list.iter().filter(|worker| worker.data.kind == WorkerKind::Shared && worker.is_open()).count()
     }
 
     /// Starts another shared worker in the background, unless there are enough.
@@ -227,7 +271,7 @@ impl Workers {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let turn = this.spawning.lock().await;
-            if this.shared() < this.config.max_workers as usize {
+            if this.shared() < this.config.max_workers as usize && !this.closed.load(Ordering::Acquire) {
                 match this.spawn(&WorkerKind::Shared).await {
                     Ok(worker) => this.list.lock().push(worker),
                     Err(error) => tracing::warn!(%error, "no warm worker"),
@@ -295,7 +339,13 @@ impl Workers {
             }
             WorkerKind::Step { upper } => write.push(upper.clone()),
         }
-        Confinement { read, write, memory_bytes: 0 }
+        let network = match kind {
+            // Its containers are many, and the worker holds each to its own rules.
+            WorkerKind::Shared | WorkerKind::Mounts { .. } => true,
+            WorkerKind::Own { network, .. } => *network,
+            WorkerKind::Step { .. } => false,
+        };
+        Confinement { read, write, memory_bytes: 0, network }
     }
 
     /// Connects to a worker that an earlier daemon started.
@@ -321,6 +371,7 @@ impl Workers {
         let index = list.iter().position(|worker| worker.name == name)?;
         let worker = list.swap_remove(index);
         worker.mark_gone();
+        self.left.notify_waiters();
         Some(worker)
     }
 
@@ -358,6 +409,7 @@ impl Workers {
             list.swap_remove(index);
         }
         self.end(worker).await;
+        self.erase(&worker.name, &worker.data);
     }
 
     /// Drops the connections to all workers; they go on.
@@ -365,24 +417,34 @@ impl Workers {
         self.list.lock().clear();
     }
 
-    /// Ends all workers.
+    /// Ends all workers, for good: none is started after this. They stay on the list until all that they told was taken
+    /// in ([`Self::lost`]), which is waited for.
     pub(crate) async fn end_all(&self) {
         // A worker that is being started comes onto the list before this.
-        let _turn = self.spawning.lock().await;
-        let all = std::mem::take(&mut *self.list.lock());
+        let turn = self.spawning.lock().await;
+        self.closed.store(true, Ordering::Release);
+        drop(turn);
+        let all = self.list.lock().clone();
         futures_util::future::join_all(all.iter().map(|worker| self.end(worker))).await;
+        let all_left = async {
+            loop {
+                let left = self.left.notified();
+                if self.list.lock().is_empty() {
+                    return;
+                }
+                left.await;
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, all_left).await.is_err() {
+            tracing::warn!("not all that workers told was taken in; the next daemon reads what they recorded");
+        }
     }
 
     async fn end(&self, worker: &Arc<Worker>) {
         worker.mark_gone();
         if let Err(error) = worker.client.shutdown().await {
-            tracing::debug!(worker = worker.name, %error, "it was gone already");
+            tracing::debug!(worker = worker.name, %error, "it was gone already, or had to be killed");
         }
-        let pid = worker.client.pid();
-        if matches!(tokio::task::spawn_blocking(move || process::ended(pid)).await, Ok(false)) {
-            tracing::warn!(worker = worker.name, "it does not end");
-        }
-        self.erase(&worker.name, &worker.data);
     }
 }
 

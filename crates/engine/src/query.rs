@@ -39,6 +39,9 @@ impl Core {
             },
             upper: self.upper(record.id),
             layers: record.facts.data.layers.clone(),
+            exposed: filter::exposed(record),
+            networks: self.network_views(record),
+            egress: record.spec.egress.clone().unwrap_or_else(|| self.config.egress.clone()),
             ports,
             execs: self.execs.open(record.id),
         }

@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 
 use crate::facts::ImageFacts;
 use crate::health::Monitor;
+use crate::networks::Endpoints;
 use crate::placement::Place;
 use crate::ports::BoundPorts;
 use crate::state::{Refusal, State};
@@ -96,6 +97,8 @@ pub(crate) struct LifeRow {
     pub(crate) restarts: u32,
     /// Ports that the current run has on the host, as bound.
     pub(crate) ports: Vec<PortSpec>,
+    /// Its anonymous volumes go with it; of a removal under way.
+    pub(crate) with_volumes: bool,
 }
 
 impl Default for LifeRow {
@@ -110,6 +113,7 @@ impl Default for LifeRow {
             by_hand: false,
             restarts: 0,
             ports: Vec::new(),
+            with_volumes: false,
         }
     }
 }
@@ -123,6 +127,8 @@ pub(crate) struct Life {
     pub(crate) place: Option<Place>,
     /// Its ports while it runs.
     pub(crate) ports: Option<Box<BoundPorts>>,
+    /// Its networks, once they are other than what it asked for: it ran, or was connected or disconnected.
+    pub(crate) endpoints: Option<Box<Endpoints>>,
     /// An exit that came before the answer to its start.
     pub(crate) parked: Option<Box<RunEnd>>,
     /// Size of its terminal, when it was set before the start.
@@ -230,6 +236,7 @@ impl Life {
             row,
             place: None,
             ports: None,
+            endpoints: None,
             parked: None,
             size: None,
             health: None,

@@ -25,13 +25,14 @@ use crate::containers::Containers;
 use crate::core::{Core, RootLock, blocking};
 use crate::exits::{exit_info, follow_vacated, follow_workers, forget, lost};
 use crate::facts::{FactsShelf, ImageFacts};
+use crate::networks::{Networks, Reach};
 use crate::placement::{Place, Worker, WorkerData, Workers};
 use crate::ports::BoundPorts;
 use crate::record::{Record, parse_guest_id};
 use crate::state::{Input, State};
 use crate::store::{ContainerRow, StateStore};
 use crate::volumes::Volumes;
-use crate::{ContainerId, EngineConfig, EngineError, PortSpec, restart};
+use crate::{ContainerId, EngineConfig, EngineError, restart};
 
 /// How often a worker that does not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ impl Core {
     /// Opens the state and carries on.
     pub(crate) async fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
         check_run_folder(&config.run)?;
+        crate::networks::parse_egress(&config.egress)?;
         let root = config.root.clone();
         for folder in FOLDERS.map(|name| root.join(name)).iter().chain([&config.run]) {
             fs_err::create_dir_all(folder).map_err(EngineError::io(format!("make {}", folder.display())))?;
@@ -64,6 +66,8 @@ impl Core {
         let core = Arc::new(Self {
             installation: store.meta("installation", || ContainerId::random().to_string())?,
             volumes: Volumes::open(root.join("volumes"), Arc::clone(&store))?,
+            networks: Networks::open(Arc::clone(&store))?,
+            reach: Reach::open(Arc::clone(&store))?,
             store,
             containers: Containers::default(),
             shelf: FactsShelf::default(),
@@ -109,6 +113,13 @@ impl Core {
         }
         for row in self.store.containers()? {
             self.revive(row, &images)?;
+        }
+        for (id, endpoints) in self.store.endpoints()? {
+            let Some(record) = self.containers.by_id(&id) else { continue };
+            for endpoint in endpoints.values() {
+                self.networks.note(id, endpoint);
+            }
+            record.life().endpoints = Some(Box::new(endpoints));
         }
         Ok(())
     }
@@ -200,6 +211,7 @@ impl Core {
                 Found::Silent { .. } => {}
             }
         }
+        self.tell_anew();
         // Whatever is still live in the store and not in a worker was lost, or was never started.
         for record in self.containers.all() {
             let life = record.life();
@@ -219,6 +231,7 @@ impl Core {
             }
         }
         for (name, data) in dead {
+            self.reach.lost(&name);
             self.workers.erase(&name, &data);
         }
         for (worker, load) in self.workers.all() {
@@ -264,12 +277,7 @@ impl Core {
 
     /// A run goes on in its worker.
     fn goes_on(self: &Arc<Self>, record: &Arc<Record>, worker: &Arc<Worker>, paused: bool, started_ns: i64) {
-        let mut wanted = record.life().row.ports.clone();
-        if wanted.is_empty() {
-            // Started by a Sprat that did not store them.
-            wanted.clone_from(&record.spec.ports);
-        }
-        let ports = BoundPorts::bind_again(&wanted, |port, error| self.port_lost(record, port, &error));
+        let ports = BoundPorts::of_worker(record.life().row.ports.clone());
         let mut life = record.life();
         life.row.worker = Some(worker.name.clone());
         life.place = Some(self.workers.occupy(worker));
@@ -283,18 +291,11 @@ impl Core {
             (_, false) => State::Running,
         };
         drop(life);
+        self.found_running(record, &worker.name);
         self.persist(record);
         if !paused {
             self.watch_health(record, false);
         }
-    }
-
-    /// Somebody took a port while no daemon held it. The container runs on without; its row keeps the port, so that the
-    /// next opening tries again.
-    fn port_lost(&self, record: &Record, port: &PortSpec, error: &EngineError) {
-        tracing::warn!(container = %record.id, %error, "its published port is lost: free it and restart the daemon or the container");
-        let published = format!("{}->{}/{}", port.host, port.container, port.protocol);
-        self.tell(record, "port-lost", &[("port", published), ("reason", error.to_string())]);
     }
 
     /// An exit in the journal of a worker that is gone.
@@ -334,16 +335,16 @@ impl Core {
     /// Restart policies of what is down, and removals that were broken off.
     fn resume(self: &Arc<Self>) {
         for record in self.containers.all() {
-            let (state, by_hand, code, count, removing) = {
+            let (state, by_hand, code, count, with_volumes) = {
                 let life = record.life();
                 let code = life.row.exit.as_ref().map_or(0, |exit| exit.code);
-                (life.row.state, life.row.by_hand, code, life.row.restarts, life.row.state == State::Removing)
+                (life.row.state, life.row.by_hand, code, life.row.restarts, life.row.with_volumes)
             };
             let core = Arc::clone(self);
-            if removing {
+            if state == State::Removing {
                 tokio::spawn(async move {
                     let _op = record.op.lock().await;
-                    if let Err(error) = core.delete(&record, record.spec.auto_remove).await {
+                    if let Err(error) = core.delete(&record, with_volumes).await {
                         tracing::warn!(container = %record.id, %error, "its removal failed again");
                     }
                 });

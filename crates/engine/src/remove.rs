@@ -24,6 +24,7 @@ impl Core {
             let mut life = record.life();
             life.row.state.step(Input::Remove).map(|(state, _)| {
                 life.row.state = state;
+                life.row.with_volumes = options.volumes;
                 (life.place.take(), record.guest_id(life.row.run + 1))
             })
         };
@@ -68,6 +69,7 @@ impl Core {
         for name in &gone {
             self.volumes.drop_anonymous(name);
         }
+        self.release_endpoints(record);
         self.containers.remove(record);
         self.tell(record, "destroy", &[]);
         let mut life = record.life();
@@ -98,6 +100,7 @@ impl Core {
         }
         record.life().name = new;
         self.containers.free_name(&old, record.id);
+        self.renamed(&record).await;
         self.tell(&record, "rename", &[("oldName", format!("/{old}"))]);
         Ok(())
     }

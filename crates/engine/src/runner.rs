@@ -41,7 +41,7 @@ impl WorkerRunner {
         let mut attachment = client.attach(&id, false).await.map_err(failed)?;
         let files = request.spec.files.clone();
         let exit = self.core.steps.expect(&place.worker().name, &id, Arc::new(StepPlace { files, facts }));
-        client.start(&request).await.map_err(failed)?;
+        client.start(&request, Vec::new()).await.map_err(failed)?;
         // Ends with the guest. If the build is given up this future is dropped, and with its place the worker ends.
         while let Some((_, bytes)) = attachment.output.recv().await {
             output(&bytes);
@@ -95,6 +95,7 @@ impl WorkerRunner {
             user: account.ids,
             limits: settle::limits(&ContainerSpec::default(), self.core.config.default_memory),
             tty: false,
+            network: <_>::default(),
         };
         let request =
             StartRequest { id: id.clone(), spec, log: None, open_stdin: false, stdin_once: false, size: None };

@@ -14,8 +14,8 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const HOSTNAME_LIMIT: usize = 253;
 /// Most bytes of a container's labels: each of its events carries them.
 const MAX_LABEL_BYTES: usize = 1 << 20;
-/// Networks that exist before networks do.
-const NETWORKS: [&str; 5] = ["", "default", "bridge", "none", "host"];
+/// Stands for the host's address in a further host.
+pub(crate) const HOST_GATEWAY: &str = "host-gateway";
 /// The signal that asks a container to stop when nobody names one.
 const DEFAULT_STOP_SIGNAL: &str = "SIGTERM";
 
@@ -44,8 +44,9 @@ pub(crate) fn check(spec: &ContainerSpec) -> Result<(), EngineError> {
     if let Some(name) = spec.hostname.as_deref().filter(|name| !is_hostname(name)) {
         return invalid(format!("invalid hostname format: {name}"));
     }
-    if !NETWORKS.contains(&spec.network.as_str()) {
-        return Err(EngineError::NoSuchNetwork(spec.network.clone()));
+    crate::networks::check(spec)?;
+    if let Some(server) = spec.dns.iter().find(|server| server.parse::<std::net::IpAddr>().is_err()) {
+        return invalid(format!("bad format for DNS address: {server}"));
     }
     let labels: usize = spec.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
     if labels > MAX_LABEL_BYTES {
@@ -64,6 +65,7 @@ pub(crate) fn check(spec: &ContainerSpec) -> Result<(), EngineError> {
     if let Some(signal) = spec.stop_signal.as_deref().filter(|signal| !signal.is_empty()) {
         crate::signal::Signal::parse(signal)?;
     }
+    crate::log_notes::check(&spec.log)?;
     ports::check(&spec.ports)?;
     check_mounts(&spec.mounts)
 }
@@ -102,13 +104,12 @@ fn is_hostname(name: &str) -> bool {
         })
 }
 
-/// `NAME:IP`, where the IP may have colons; `host-gateway` is this host.
+/// `NAME:IP`, where the IP may have colons; `host-gateway` is this host, as the container reaches it.
 pub(crate) fn parse_host(line: &str) -> Option<(&str, &str)> {
     let (name, ip) = line.split_once([':', '='])?;
     let ip = ip.trim_start_matches('[').trim_end_matches(']');
-    let ip = if ip == "host-gateway" { "127.0.0.1" } else { ip };
-    (!name.is_empty() && !name.contains(char::is_whitespace) && ip.parse::<std::net::IpAddr>().is_ok())
-        .then_some((name, ip))
+    let address = ip == HOST_GATEWAY || ip.parse::<std::net::IpAddr>().is_ok();
+    (!name.is_empty() && !name.contains(char::is_whitespace) && address).then_some((name, ip))
 }
 
 /// Entry point and arguments in effect (docker's `merge`).
@@ -194,11 +195,8 @@ pub(crate) fn limits(spec: &ContainerSpec, default_memory: u64) -> Limits {
 /// What is accepted but has no effect.
 pub(crate) fn warnings(spec: &ContainerSpec) -> Vec<String> {
     let mut warnings = Vec::new();
-    if !spec.ports.is_empty() {
-        warnings.push("Published ports are bound, but guests cannot listen on them yet".to_owned());
-    }
-    if spec.network == "host" {
-        warnings.push("--network host has no effect: guests cannot reach any network yet".to_owned());
+    if !spec.ports.is_empty() && spec.network == "host" {
+        warnings.push("Published ports are discarded when using host network mode".to_owned());
     }
     if spec.isolation == Isolation::Process && spec.cpu_millis.is_some() {
         warnings.push("A CPU limit has no effect with --isolation process: its code is not interruptible".to_owned());
@@ -269,8 +267,9 @@ mod tests {
         let base = || spec(None, None);
         let mount = |target: &str| MountSpec {
             target: target.to_owned(),
-            kind: MountKind::Tmpfs { size: 1 },
+            kind: MountKind::Tmpfs { size: 1, owner: crate::TmpfsOwner::default() },
             read_only: false,
+            inherited: false,
         };
         check(&base()).unwrap();
         let bad = [
@@ -280,7 +279,8 @@ mod tests {
             ContainerSpec { env: texts(&["=x"]), ..base() },
             ContainerSpec { cmd: Some(texts(&["a\0b"])), ..base() },
             ContainerSpec { hostname: Some("a b".to_owned()), ..base() },
-            ContainerSpec { network: "nonesuch".to_owned(), ..base() },
+            ContainerSpec { network: "container:other".to_owned(), ..base() },
+            ContainerSpec { dns: texts(&["here"]), ..base() },
             ContainerSpec { memory_bytes: Some(0), ..base() },
             ContainerSpec { extra_hosts: texts(&["nohost"]), ..base() },
             ContainerSpec { stop_signal: Some("NOPE".to_owned()), ..base() },

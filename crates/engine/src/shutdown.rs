@@ -32,6 +32,7 @@ impl Core {
     pub(crate) fn abandon(&self) {
         self.ending.cancel();
         self.workers.disconnect();
+        self.reach.clear();
         for record in self.containers.all() {
             record.life().ports = None;
         }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sprat_image::Healthcheck;
 
+use crate::EndpointRequest;
+
 /// What a caller asks for. Image defaults are applied by the engine, not by doors.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +48,8 @@ pub struct ContainerSpec {
     pub stop_timeout_s: Option<u32>,
     /// Bind mounts, volumes, tmpfs.
     pub mounts: Vec<MountSpec>,
+    /// Containers whose bind mounts and volumes it gets too: `NAME`, `NAME:ro`.
+    pub volumes_from: Vec<String>,
     /// The root can't be written.
     pub read_only: bool,
     /// What happens after an exit.
@@ -70,8 +74,21 @@ pub struct ContainerSpec {
     pub exposed_ports: BTreeSet<String>,
     /// Published ports.
     pub ports: Vec<PortSpec>,
-    /// `default`, `none`, `host` or a network's name.
+    /// `default`, `none`, `host` or a network's name or id.
     pub network: String,
+    /// What it asks for on its networks, by the network's name.
+    pub endpoints: BTreeMap<String, EndpointRequest>,
+    /// `CONTAINER:ALIAS`: names of others that this container alone knows, on the network of its mode.
+    pub links: Vec<String>,
+    /// Name servers; none takes the host's.
+    pub dns: Vec<String>,
+    /// Domains that are searched.
+    pub dns_search: Vec<String>,
+    /// Options of the resolver.
+    pub dns_options: Vec<String>,
+    /// What it may reach outside: `deny`, `allow`, or rules such as `api.example.com:443,10.0.0.0/8`; `None` is the
+    /// daemon's default.
+    pub egress: Option<String>,
     /// `HOST:IP` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
     /// Replaces the image's.
@@ -90,6 +107,9 @@ pub struct MountSpec {
     pub kind: MountKind,
     /// It can't be written.
     pub read_only: bool,
+    /// It comes from another container (`--volumes-from`); the engine's to say.
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// What is mounted.
@@ -109,16 +129,39 @@ pub enum MountKind {
         name: String,
         /// Not filled from the image at first use.
         no_copy: bool,
+        /// Labels of the volume, if it is made for this.
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
     },
     /// Memory with at most this many bytes (default 64 MiB).
     Tmpfs {
         /// Bytes.
         size: u64,
+        /// Whose it is.
+        #[serde(default)]
+        owner: TmpfsOwner,
     },
 }
 
+/// Owner and mode of the top folder of a tmpfs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TmpfsOwner {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Default for TmpfsOwner {
+    fn default() -> Self {
+        Self { mode: 0o1777, uid: 0, gid: 0 }
+    }
+}
+
 /// One published port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortSpec {
     /// Port in the container.
     pub container: u16,
@@ -128,6 +171,9 @@ pub struct PortSpec {
     pub host_ip: String,
     /// Port of the host; 0 takes a free one.
     pub host: u16,
+    /// The last of the ports of the host from which a free one is taken; 0: there is only `host`.
+    #[serde(default)]
+    pub host_last: u16,
 }
 
 /// What happens after an exit.
@@ -168,11 +214,15 @@ pub struct LogSpec {
     pub max_size: u64,
     /// Files kept.
     pub max_files: u32,
+    /// What of the container is noted with each line: `labels`, `labels-regex`, `env`, `env-regex`, `tag`, as docker's
+    /// json-file has them.
+    #[serde(default)]
+    pub noted: BTreeMap<String, String>,
 }
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { driver: LogDriver::JsonFile, max_size: 10_000_000, max_files: 3 }
+        Self { driver: LogDriver::JsonFile, max_size: 10_000_000, max_files: 3, noted: BTreeMap::new() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! last moments but never invents a state. A damaged file is refused, never guessed at. What never changes about a
 //! container lies in `container`, what changes often in the narrow `life`.
 
+mod networks;
 mod row;
 mod schema;
 #[cfg(test)]
@@ -125,6 +126,7 @@ impl StateStore {
             let id = id.to_string();
             tx.prepare_cached("DELETE FROM container WHERE id = ?1")?.execute([&id])?;
             tx.prepare_cached("DELETE FROM life WHERE id = ?1")?.execute([&id])?;
+            tx.prepare_cached("DELETE FROM endpoints WHERE container = ?1")?.execute([&id])?;
             for name in volumes {
                 tx.prepare_cached("DELETE FROM volume WHERE name = ?1")?.execute([name])?;
             }
@@ -227,7 +229,7 @@ fn put_life(db: &Connection, id: &str, row: &LifeRow) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO life VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
         params![
             id,
-            row.state.as_str(),
+            row::state_text(row),
             run,
             row.worker,
             row.started.map(nanos),

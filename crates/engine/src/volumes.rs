@@ -11,6 +11,8 @@ use crate::{ContainerId, EngineError, Volume, VolumeSpec, name};
 
 /// Digits of an anonymous volume's name.
 const ANONYMOUS_DIGITS: usize = 64;
+/// The label of volumes that nobody named, as docker gives it.
+const ANONYMOUS: &str = "com.docker.volume.anonymous";
 /// Driver options that mean something to other drivers only; a plain folder needs none.
 const DRIVER: &str = "local";
 
@@ -59,7 +61,10 @@ impl Volumes {
         Ok(())
     }
 
-    fn describe(&self, name: &str, spec: VolumeSpec, anonymous: bool) -> Volume {
+    fn describe(&self, name: &str, mut spec: VolumeSpec, anonymous: bool) -> Volume {
+        if anonymous {
+            spec.labels.entry(ANONYMOUS.to_owned()).or_default();
+        }
         Volume {
             name: name.to_owned(),
             mountpoint: self.root.join(name).join("_data"),
@@ -96,12 +101,17 @@ impl Volumes {
         Ok((volume, true))
     }
 
-    /// Makes or finds the volume of a container's mount, and notes that it is used. A new anonymous volume (an empty
-    /// name) has no row yet: the container's transaction writes it.
+    /// Makes (with these labels) or finds the volume of a container's mount, and notes that it is used. A new anonymous
+    /// volume (an empty name) has no row yet: the container's transaction writes it.
     ///
     /// # Errors
     /// The name is malformed, or the folder can't be made.
-    pub(crate) fn acquire(&self, wanted: &str, user: ContainerId) -> Result<(Volume, bool), EngineError> {
+    pub(crate) fn acquire(
+        &self,
+        wanted: &str,
+        labels: &BTreeMap<String, String>,
+        user: ContainerId,
+    ) -> Result<(Volume, bool), EngineError> {
         let anonymous = wanted.is_empty();
         let name = if anonymous { anonymous_name() } else { check(wanted)?.to_owned() };
         let mut map = self.map.lock();
@@ -109,7 +119,7 @@ impl Volumes {
             entry.users.insert(user);
             return Ok((entry.volume.clone(), false));
         }
-        let volume = self.describe(&name, VolumeSpec::default(), anonymous);
+        let volume = self.describe(&name, VolumeSpec { labels: labels.clone(), ..VolumeSpec::default() }, anonymous);
         if !anonymous {
             self.store.put_volume(&volume)?;
         }

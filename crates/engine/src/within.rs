@@ -116,7 +116,7 @@ impl Core {
     }
 
     async fn look_within(&self, record: &Arc<Record>, looked: Looked) -> Result<Option<Program>, EngineError> {
-        let files = self.files(record);
+        let files = self.files(record, self.provided(record));
         let (facts, trees) = (Arc::clone(&record.facts), Arc::clone(&self.trees));
         blocking(move || {
             let tree = trees.of(&facts)?;
@@ -187,7 +187,7 @@ impl Core {
 
     /// Whom a user of a container is, by its own `/etc/passwd` and `/etc/group` as they are now.
     pub(crate) async fn account_within(&self, record: &Arc<Record>, user: &str) -> Result<Resolved, EngineError> {
-        let files = self.files(record);
+        let files = self.files(record, self.provided(record));
         let (facts, trees, user) = (Arc::clone(&record.facts), Arc::clone(&self.trees), user.to_owned());
         let groups = record.spec.groups.clone();
         blocking(move || {

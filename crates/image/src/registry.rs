@@ -151,7 +151,10 @@ impl Registry {
         let host = host.split('/').next().unwrap_or(host);
         // A repository to ask about, which need not exist.
         let probe: Reference = format!("{host}/sprat/login:latest").parse()?;
-        self.session(&probe, credentials).await?.check_credentials().await
+        self.session(&probe, credentials).await?.check_credentials().await.map_err(|error| match error {
+            StoreError::Denied { registry, reason, .. } => StoreError::LoginRefused { registry, reason },
+            other => other,
+        })
     }
 
     async fn session(&self, name: &Reference, credentials: &Credentials) -> Result<Session, StoreError> {

@@ -11,6 +11,8 @@ use crate::egress::DenyEgress;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use crate::guest::Control;
 use crate::limiter::Limiter;
+use crate::network::{GuestNetwork, SocketError, SocketPlace};
+use crate::p2::ProcessesHost;
 use crate::standard::Standard;
 use crate::start::Given;
 use crate::working::Folder;
@@ -24,6 +26,7 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) standard: Arc<Standard>,
     files: Arc<FileView>,
+    network: Arc<GuestNetwork>,
     /// The working folder and its absolute path, unless it is the root.
     working: Option<(Descriptor, String)>,
     table: ResourceTable,
@@ -35,10 +38,10 @@ pub(crate) struct Host {
 impl Host {
     /// The host of a component that is given this.
     pub(crate) fn new(given: Given) -> Self {
-        let standard = Standard::new(given.stdio, given.tty);
+        let standard = Standard::new(given.streams, Arc::clone(&given.files));
         let wasi = Context::new(Parts {
             standard: Arc::clone(&standard),
-            args: given.args,
+            control: Arc::clone(&given.control),
             env: given.env,
             cwd: given.working.as_ref().map(|(_, path)| path.clone()),
         });
@@ -49,6 +52,7 @@ impl Host {
             limiter: given.limiter,
             standard,
             files: given.files,
+            network: given.network,
             working: given.working,
             table,
             wasi,
@@ -61,6 +65,43 @@ impl Host {
     pub(crate) fn files(&mut self) -> FilesHost<'_> {
         FilesHost { view: &self.files, working: self.working.as_ref(), table: &mut self.table }
     }
+
+    /// What `sprat:process` works on.
+    pub(crate) fn processes(&mut self) -> ProcessesHost<'_> {
+        ProcessesHost {
+            control: &self.control,
+            files: &self.files,
+            standard: &self.standard,
+            working: self.working.as_ref().map_or("/", |(_, path)| path),
+            table: &mut self.table,
+        }
+    }
+
+    /// What the socket interfaces work on.
+    pub(crate) fn sockets(&mut self) -> SocketsHost<'_> {
+        SocketsHost { network: &self.network, files: &self.files, table: &mut self.table }
+    }
+}
+
+/// What the socket interfaces work on.
+pub(crate) struct SocketsHost<'a> {
+    pub(crate) network: &'a GuestNetwork,
+    files: &'a FileView,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+impl SocketsHost<'_> {
+    /// A place for a socket among the open files.
+    pub(crate) fn place(&self) -> Result<SocketPlace, SocketError> {
+        self.files.reserve().map_err(|_| SocketError::TooManySockets)
+    }
+}
+
+/// Gives the socket interfaces their [`SocketsHost`].
+pub(crate) struct HasSockets;
+
+impl HasData for HasSockets {
+    type Data<'a> = SocketsHost<'a>;
 }
 
 impl WasiView for Host {

@@ -3,21 +3,26 @@
 //! All WASI hosts, the file view, the limits and the pools of instances. It knows no container ids, no persistence, no
 //! word of Docker's.
 
+mod addresses;
 mod cache;
 mod component;
 mod context;
 mod conversions;
+mod core;
 mod egress;
 mod ending;
 mod exit;
 pub mod files;
 mod guest;
+mod handle;
 mod host;
 mod limiter;
 mod limits;
+mod network;
 mod p1;
 mod p2;
 mod p3;
+mod place;
 mod prepared;
 mod process;
 mod run;
@@ -35,6 +40,10 @@ pub use guest::{Guest, Stop, Usage};
 pub use host::Uninstantiated;
 pub use host::{Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
+pub use network::{
+    Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,
+    PublishedPort, RemoteMember,
+};
 pub use process::{ProcessSpec, ProcessStatus, Resolver, Resolving, Unresolved, Wanted};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A guest's limits.
+/// A container's limits: what all its processes may use together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
@@ -16,8 +16,12 @@ pub struct Limits {
     pub open_files: u32,
     /// Bytes the guest may add to its writable root; 0 is no limit. Default 10 GiB.
     pub disk_bytes: u64,
+    /// Files, folders and links the guest may have in its writable root; 0 is no limit. Default 1 million.
+    pub disk_entries: u64,
     /// Table elements of all its instances. Default 1 million.
     pub table_elements: u64,
+    /// Processes at once, the first program and those that ended and were not waited for included. Default 256.
+    pub processes: u32,
 }
 
 impl Default for Limits {
@@ -28,7 +32,9 @@ impl Default for Limits {
             wall_clock_ms: 0,
             open_files: 1024,
             disk_bytes: 10 << 30,
+            disk_entries: 1_000_000,
             table_elements: 1_000_000,
+            processes: 256,
         }
     }
 }

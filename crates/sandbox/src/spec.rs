@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sprat_program::{Encoding, Kind, Variant, Wasi};
 
-use crate::Limits;
+use crate::{Limits, NetworkSpec};
 
 /// Everything a guest is given; what is not here it cannot reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Spec {
     pub limits: Limits,
     /// Standard streams are a terminal.
     pub tty: bool,
+    /// What it is given of networks; by default a loopback of its own.
+    #[serde(default)]
+    pub network: NetworkSpec,
 }
 
 /// A compiled program in the sealed cache.
@@ -76,8 +79,19 @@ pub struct Mount {
 pub enum MountSource {
     /// A folder or file of the host: a bind mount, or a volume's folder.
     Host(PathBuf),
-    /// A folder in memory with at most this many bytes.
+    /// A folder in memory with at most this many bytes, that everybody may write.
     Memory(u64),
+    /// A folder in memory with an owner and a mode.
+    OwnedMemory {
+        /// Most bytes.
+        bytes: u64,
+        /// Permission bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
 }
 
 /// Whom a guest runs as; checked against the owners and modes of the image's files.

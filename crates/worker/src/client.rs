@@ -10,8 +10,10 @@ mod link;
 mod process;
 mod spawn;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sprat_sandbox::{Exit, Stop, Usage, User};
 use tokio::sync::mpsc;
@@ -19,10 +21,11 @@ use tokio::sync::mpsc;
 pub use attachment::Attachment;
 
 use crate::wire::{
-    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, Refusal, ResizeRequest, StopRequest, code,
+    AttachRequest, ListPage, ListRequest, Named, Op, PauseRequest, PeerRequest, Refusal, ResizeRequest, StopRequest,
+    code,
 };
-use crate::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
-use link::Link;
+use crate::{GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
+use link::{ANSWER, Link, START};
 
 /// How to start a worker process: the program `sprat` and its hidden verb.
 #[derive(Debug, Clone)]
@@ -169,13 +172,46 @@ impl Client {
         self.link.welcome().warnings.clone()
     }
 
-    /// Starts a guest. An attachment made by [`Client::attach`] before sees all its output.
+    /// An answer did not come in time, and nothing came since: the worker is held, or hangs. It may go on at any time.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.link.is_silent()
+    }
+
+    /// Starts a guest. An attachment made by [`Client::attach`] before sees all its output. `sockets` are what stands for
+    /// the published ports of the request's spec, in their order: listening TCP sockets and bound UDP ones. At most
+    /// [`MAX_SOCKETS`] of them.
     ///
     /// # Errors
-    /// See [`ClientError`]; nothing is left then.
-    pub async fn start(&self, request: &StartRequest) -> Result<(), ClientError> {
+    /// See [`ClientError`]; nothing is left then. A worker that does not answer within 20 s is told to end the guest,
+    /// should it start it later.
+    pub async fn start(&self, request: &StartRequest, sockets: Vec<OwnedFd>) -> Result<(), ClientError> {
         self.link.will_exit_anew(&request.id);
-        self.link.request(Op::Start, request).await
+        let asked = self.link.request_with(Op::Start, request, sockets);
+        let started = self.link.within(START, Op::Start, asked).await;
+        if matches!(started, Err(ClientError::Silent { .. })) {
+            self.link.post(Op::Stop, StopRequest { id: request.id.clone(), why: Stop::Kill });
+        }
+        started
+    }
+
+    /// Changes the networks of guests that run.
+    ///
+    /// # Errors
+    /// No such guest, or the worker is gone or does not answer within 10 s.
+    pub async fn network(&self, change: &NetworkChange) -> Result<(), ClientError> {
+        self.link.request_soon(Op::Network, change).await
+    }
+
+    /// Joins this worker to another of this name by one end of a pair of stream sockets, whose other end the other worker
+    /// is given. What members of the same networks send each other goes through it. A newer one takes the place of an
+    /// older one, whose connections are cut.
+    ///
+    /// # Errors
+    /// The worker is gone or does not answer within 10 s.
+    pub async fn peer(&self, worker: &str, socket: OwnedFd) -> Result<(), ClientError> {
+        let peer = PeerRequest { worker: worker.to_owned() };
+        self.link.within(ANSWER, Op::Peer, self.link.request_with(Op::Peer, peer, vec![socket])).await
     }
 
     /// Attaches to a guest that runs, or that will be started under this id (docker attaches before it starts).
@@ -183,7 +219,7 @@ impl Client {
     /// # Errors
     /// The worker is gone or does not answer within 10 s, or the guest has ended.
     pub async fn attach(&self, id: &str, stdin: bool) -> Result<Attachment, ClientError> {
-        attachment::attach(self.name(), self.link.socket(), &AttachRequest { id: id.to_owned(), stdin }).await
+        attachment::attach(&self.link, &AttachRequest { id: id.to_owned(), stdin }).await
     }
 
     /// Asks a guest to end. One that ended already is left as it is.
@@ -255,12 +291,30 @@ impl Client {
         self.link.exits_remembered()
     }
 
-    /// Ends the worker; guests still running are killed, and their exits are told before this returns.
+    /// Ends the worker; guests still running are killed, and their exits are told before this returns. One that does
+    /// not end is killed by the kernel: guests of it are lost then. In any case [`Event::Gone`] follows.
     ///
     /// # Errors
-    /// It is gone already.
+    /// It is gone already, or had to be killed, or is part of this process and does not answer within 10 s.
     pub async fn shutdown(&self) -> Result<(), ClientError> {
-        self.link.request(Op::Shutdown, ()).await
+        // Nothing is to be hoped for from one that is silent already.
+        let patience = if self.is_silent() { Duration::ZERO } else { ANSWER };
+        let asked = self.link.request_within(patience, Op::Shutdown, ()).await;
+        let Some(process) = self.link.process() else { return asked };
+        let held = matches!(asked, Err(ClientError::Silent { .. }));
+        if !held && (process.ended().await || asked.is_err()) {
+            return asked;
+        }
+        process.kill();
+        process.ended().await;
+        asked
+    }
+
+    /// Ends the worker's process at once, whatever it does; its guests are lost. [`Event::Gone`] follows.
+    pub fn kill(&self) {
+        if let Some(process) = self.link.process() {
+            process.kill();
+        }
     }
 
     /// Exits that a worker recorded and nobody forgot, read from its journal; for workers that are gone.

@@ -10,7 +10,7 @@ mod seccomp;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,20 @@ pub struct Confinement {
     pub write: Vec<PathBuf>,
     /// Memory of the whole process in bytes; 0 is no limit.
     pub memory_bytes: u64,
+    /// It may make sockets of the internet protocols, for guests with egress or in the host's network. Without, it may
+    /// make none; what it is handed for published ports it may use all the same.
+    #[serde(default)]
+    pub network: bool,
+}
+
+/// Confines the process of the compiler: it may write to one file that is there, and open no other; no sockets, no other
+/// programs. Gives what could not be had. To be called before there is a second thread.
+#[must_use]
+pub fn confine_compiler(output: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    landlock::write_only(output, &mut warnings);
+    seccomp::apply(&mut warnings);
+    warnings
 }
 
 /// Confines this process; gives what could not be had. To be called before there is a second thread.
@@ -32,6 +46,6 @@ pub(crate) fn apply(options: &WorkerOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     rlimits::apply(options.confinement.memory_bytes, &mut warnings);
     landlock::apply(&options.confinement, &options.key, &mut warnings);
-    seccomp::apply(&mut warnings);
+    seccomp::apply(options.confinement.network, &mut warnings);
     warnings
 }

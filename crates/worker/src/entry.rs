@@ -15,13 +15,15 @@ use crate::{GuestId, GuestState, GuestStatus};
 pub(crate) struct Entry<G> {
     pub(crate) id: GuestId,
     pub(crate) started_ns: i64,
+    /// The guest in whose container it runs, if it is a further process.
+    pub(crate) within: Option<GuestId>,
     phase: Mutex<Phase<G>>,
 }
 
 #[derive(Debug)]
 enum Phase<G> {
-    /// It is being started; a request to stop it waits.
-    Starting { live: Live, stop: Option<Stop> },
+    /// It is being started; requests to stop and to hold it wait.
+    Starting { live: Live, stop: Option<Stop>, paused: bool },
     /// It runs.
     Running { live: Live, guest: G, paused: bool },
     /// It ended.
@@ -41,23 +43,27 @@ pub(crate) struct Ended;
 
 impl<G: Running> Entry<G> {
     /// A guest that is about to be started.
-    pub(crate) const fn starting(id: GuestId, started_ns: i64, live: Live) -> Self {
-        Self { id, started_ns, phase: Mutex::new(Phase::Starting { live, stop: None }) }
+    pub(crate) const fn starting(id: GuestId, within: Option<GuestId>, started_ns: i64, live: Live) -> Self {
+        Self { id, started_ns, within, phase: Mutex::new(Phase::Starting { live, stop: None, paused: false }) }
     }
 
     /// A guest of an earlier worker, from its journal.
     pub(crate) const fn recorded(id: GuestId, exit: Exit, at_ns: i64, usage: Usage) -> Self {
-        Self { id, started_ns: 0, phase: Mutex::new(Phase::Exited { exit, at_ns, usage }) }
+        Self { id, started_ns: 0, within: None, phase: Mutex::new(Phase::Exited { exit, at_ns, usage }) }
     }
 
-    /// It was started. Passes on the request to stop that came meanwhile.
+    /// It was started. Passes on the requests that came meanwhile.
     pub(crate) fn started(&self, guest: G) {
         let mut phase = self.phase.lock();
-        if let Phase::Starting { live, stop } = &*phase {
+        if let Phase::Starting { live, stop, paused } = &*phase {
+            let paused = *paused;
+            if paused {
+                guest.pause(true);
+            }
             if let Some(why) = stop {
                 guest.stop(*why);
             }
-            *phase = Phase::Running { live: live.clone(), guest, paused: false };
+            *phase = Phase::Running { live: live.clone(), guest, paused };
         }
     }
 
@@ -79,7 +85,10 @@ impl<G: Running> Entry<G> {
     /// Holds it, or lets it go on.
     pub(crate) fn pause(&self, hold: bool) -> Result<(), Ended> {
         match &mut *self.phase.lock() {
-            Phase::Starting { .. } => Ok(()),
+            Phase::Starting { paused, .. } => {
+                *paused = hold;
+                Ok(())
+            }
             Phase::Running { guest, paused, .. } => {
                 guest.pause(hold);
                 *paused = hold;
@@ -135,11 +144,53 @@ impl<G: Running> Entry<G> {
     /// Where it stands.
     pub(crate) fn status(&self) -> GuestStatus {
         let (state, usage) = match &*self.phase.lock() {
-            Phase::Starting { .. } => (GuestState::Running, Usage::default()),
+            Phase::Starting { paused: false, .. } => (GuestState::Running, Usage::default()),
+            Phase::Starting { paused: true, .. } => (GuestState::Paused, Usage::default()),
             Phase::Running { guest, paused: false, .. } => (GuestState::Running, guest.usage()),
             Phase::Running { guest, paused: true, .. } => (GuestState::Paused, guest.usage()),
             Phase::Exited { exit, at_ns, usage } => (GuestState::Exited { exit: exit.clone(), at_ns: *at_ns }, *usage),
         };
-        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage, within: None }
+        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage, within: self.within.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Remembers what it was told.
+    #[derive(Debug, Clone, Default)]
+    struct Told(Arc<Mutex<Vec<String>>>);
+
+    impl Running for Told {
+        fn stop(&self, why: Stop) {
+            self.0.lock().push(format!("{why:?}"));
+        }
+
+        async fn wait(&self) -> Exit {
+            Exit::Code(0)
+        }
+
+        fn usage(&self) -> Usage {
+            Usage::default()
+        }
+
+        fn pause(&self, paused: bool) {
+            self.0.lock().push(format!("paused: {paused}"));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_during_a_start_is_done_after_it() {
+        let live = Live { streams: Arc::default(), terminal: None };
+        let (entry, guest) = (Entry::starting("bass".to_owned(), 0, live), Told::default());
+        for hold in [true, false, true] {
+            entry.pause(hold).unwrap();
+        }
+        assert_eq!(entry.status().state, GuestState::Paused);
+        entry.stop(Stop::Terminate).unwrap();
+        entry.started(guest.clone());
+        assert_eq!(*guest.0.lock(), ["paused: true", "Terminate"]);
+        assert_eq!(entry.status().state, GuestState::Paused);
     }
 }

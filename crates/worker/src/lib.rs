@@ -6,6 +6,7 @@
 
 mod client;
 mod confine;
+mod descriptors;
 mod entry;
 #[cfg(test)]
 mod fake;
@@ -25,7 +26,8 @@ mod tests;
 mod wire;
 
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
-pub use confine::Confinement;
+pub use confine::{Confinement, confine_compiler};
 pub use log::{LogLine, LogOptions};
-pub use protocol::{ExecRequest, GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
+pub use protocol::{ExecRequest, GuestId, GuestState, GuestStatus, NetworkChange, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};
+pub use wire::MAX_SOCKETS;

@@ -27,6 +27,9 @@ pub struct LogOptions {
     pub max_size: u64,
     /// Files kept, the newest included. Default 3.
     pub max_files: u32,
+    /// What is noted with each line, as a JSON object; empty for nothing.
+    #[serde(default)]
+    pub attributes: String,
 }
 
 /// One line of a log file, as docker's json-file has it.

@@ -3,8 +3,10 @@
 //! A frame goes to the socket at once, in one system call, from whoever has it; only what the socket does not take is kept
 //! here, bounded, until the connection's task sends it on. So an answer or an event needs no further task on its way.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BytesMut};
@@ -13,6 +15,8 @@ use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
+
+use crate::descriptors;
 
 /// Capacity in bytes that an empty outbox may keep.
 const KEPT_CAPACITY: usize = 16 << 10;
@@ -31,6 +35,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: BytesMut,
+    /// Descriptors, and with which of the bytes they go.
+    descriptors: VecDeque<(usize, Vec<OwnedFd>)>,
     /// Nothing more will be put in; the connection ends when all is sent.
     finished: bool,
     /// The peer is gone.
@@ -80,6 +86,24 @@ impl Outbox {
         true
     }
 
+    /// Sends a frame and the descriptors that go with it; it is longer than they are many. False as for [`Self::send`].
+    pub(crate) fn send_with(&self, frame: &[u8], descriptors: Vec<OwnedFd>) -> bool {
+        if descriptors.is_empty() {
+            return self.send(frame, &[]);
+        }
+        let mut waiting = self.waiting.lock();
+        if waiting.broken || waiting.finished {
+            return false;
+        }
+        let begin = waiting.bytes.len();
+        let groups = descriptors::in_groups(descriptors).into_iter().enumerate();
+        waiting.descriptors.extend(groups.map(|(index, group)| (begin + index, group)));
+        waiting.bytes.extend_from_slice(frame);
+        drop(waiting);
+        self.wake.notify_one();
+        true
+    }
+
     fn send_now(&self, head: &[u8], payload: &[u8]) -> Result<usize, Errno> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         if payload.is_empty() {
@@ -112,6 +136,7 @@ impl Outbox {
             let mut waiting = self.waiting.lock();
             waiting.broken = true;
             waiting.bytes = BytesMut::new();
+            waiting.descriptors.clear();
         }
         // It may be cut off already.
         let _ = rustix::net::shutdown(&self.stream, Shutdown::Both);
@@ -147,10 +172,18 @@ impl Outbox {
             }
             return if waiting.finished { Step::End } else { Step::Idle };
         }
-        match self.stream.try_write(&waiting.bytes) {
+        let waiting = &mut *waiting;
+        let sent = match waiting.descriptors.front() {
+            None => self.stream.try_write(&waiting.bytes),
+            Some((0, group)) => descriptors::send(&self.stream, waiting.bytes.get(..1).unwrap_or_default(), group),
+            Some((at, _)) => self.stream.try_write(waiting.bytes.get(..*at).unwrap_or_default()),
+        };
+        match sent {
             Ok(0) => Step::Blocked,
             Ok(sent) => {
                 waiting.bytes.advance(sent);
+                waiting.descriptors.pop_front_if(|(at, _)| *at == 0);
+                waiting.descriptors.iter_mut().for_each(|(at, _)| *at -= sent);
                 Step::Sent
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Step::Blocked,

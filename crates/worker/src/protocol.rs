@@ -1,9 +1,10 @@
 //! The private protocol: length-prefixed JSON over a Unix socket, so that a newer daemon can read an older worker.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sprat_sandbox::{Exit, ProcessSpec, Spec, Usage};
+use sprat_sandbox::{EndpointSpec, Exit, ProcessSpec, RemoteMember, Spec, Usage};
 
 use crate::{Confinement, LogOptions};
 
@@ -98,4 +99,39 @@ pub struct GuestStatus {
     /// The guest in whose container it runs, if it is a further process.
     #[serde(default)]
     pub within: Option<GuestId>,
+}
+
+/// A change of the networks of guests that run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkChange {
+    /// A guest gets a place on a network.
+    Connect {
+        /// Which guest.
+        id: GuestId,
+        /// Its place.
+        endpoint: EndpointSpec,
+    },
+    /// A guest leaves a network; its connections there are cut.
+    Disconnect {
+        /// Which guest.
+        id: GuestId,
+        /// The network's id.
+        network: String,
+    },
+    /// A network has this member, whose guest is in another worker. Told anew it takes the place of what was told before
+    /// for the same address.
+    Member {
+        /// The network's id.
+        network: String,
+        /// The member.
+        member: RemoteMember,
+    },
+    /// Such a member is gone.
+    MemberGone {
+        /// The network's id.
+        network: String,
+        /// Its addresses there.
+        addresses: Vec<IpAddr>,
+    },
 }

@@ -1,6 +1,7 @@
 //! Client and server together, over real sockets, with scripted guests.
 
 mod attachments;
+mod further;
 mod hostile;
 mod lifecycle;
 mod processes;
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Worker {
     dir: TempDir,
+    server: Arc<Server<FakeHost>>,
     client: Client,
     events: mpsc::UnboundedReceiver<(String, Event)>,
 }
@@ -41,13 +43,14 @@ impl Worker {
         let listener = UnixListener::bind(&options.socket).unwrap();
         let journal = open_journal(&options.journal).unwrap();
         let server = Server::new(FakeHost, options, journal, vec!["landlock: none".into()]);
-        tokio::spawn(async move { Arc::clone(&server).accept(&listener).await });
+        let serving = Arc::clone(&server);
+        tokio::spawn(async move { serving.accept(&listener).await });
         let (client, events) = connect(dir.path()).await;
-        Self { dir, client, events }
+        Self { dir, server, client, events }
     }
 
     fn log(&self, name: &str) -> LogOptions {
-        LogOptions { path: self.dir.path().join(name), max_size: 10 << 20, max_files: 3 }
+        LogOptions { path: self.dir.path().join(name), max_size: 10 << 20, max_files: 3, attributes: String::new() }
     }
 
     async fn exit(&mut self) -> (String, Exit) {

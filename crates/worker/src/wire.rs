@@ -17,6 +17,9 @@ pub(crate) const PROTOCOL: u32 = 1;
 /// Longest guest id in bytes.
 pub(crate) const ID_BYTES: usize = 128;
 
+/// Sockets that may come with one request.
+pub const MAX_SOCKETS: usize = 1024;
+
 /// Longest text of a trap that a message or the journal keeps, in bytes.
 pub(crate) const TRAP_BYTES: usize = 16 << 10;
 
@@ -33,6 +36,8 @@ pub(crate) enum Op {
     Usage,
     Forget,
     Shutdown,
+    Network,
+    Peer,
     Exec,
     Processes,
     Supply,
@@ -40,7 +45,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Hello,
         Self::Start,
         Self::Attach,
@@ -51,6 +56,8 @@ impl Op {
         Self::Usage,
         Self::Forget,
         Self::Shutdown,
+        Self::Network,
+        Self::Peer,
         Self::Exec,
         Self::Processes,
         Self::Supply,
@@ -69,6 +76,8 @@ impl Op {
             Self::Usage => "usage",
             Self::Forget => "forget",
             Self::Shutdown => "shutdown",
+            Self::Network => "network",
+            Self::Peer => "peer",
             Self::Exec => "exec",
             Self::Processes => "processes",
             Self::Supply => "supply",
@@ -85,6 +94,9 @@ impl Op {
 #[derive(Debug, Deserialize)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) seq: u64,
+    /// Sockets that come with it.
+    #[serde(default)]
+    pub(crate) sockets: usize,
     #[serde(borrow)]
     pub(crate) op: Cow<'a, str>,
 }
@@ -100,7 +112,14 @@ pub(crate) struct RequestBody<T> {
 pub(crate) struct Request<'a, T> {
     pub(crate) seq: u64,
     pub(crate) op: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) sockets: usize,
     pub(crate) body: T,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Introduces a client.
@@ -164,6 +183,12 @@ pub(crate) struct ResizeRequest {
     pub(crate) id: GuestId,
     pub(crate) columns: u16,
     pub(crate) rows: u16,
+}
+
+/// Joins two workers; one end of a socket pair comes with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PeerRequest {
+    pub(crate) worker: String,
 }
 
 /// Asks for the guests behind an id, in the ids' order.
@@ -254,6 +279,8 @@ pub(crate) mod code {
     pub(crate) const MOUNT: &str = "mount";
     pub(crate) const WORKING_DIR: &str = "working-dir";
     pub(crate) const TREE: &str = "tree";
+    pub(crate) const SOCKETS: &str = "sockets";
+    pub(crate) const NETWORK: &str = "network";
     pub(crate) const NOT_A_COMMAND: &str = "not-a-command";
     pub(crate) const NOT_STARTED: &str = "not-started";
     pub(crate) const PROCESSES: &str = "too-many-processes";

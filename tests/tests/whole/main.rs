@@ -14,6 +14,7 @@ mod failures;
 mod hostile;
 mod life_cycle;
 mod mounts;
+mod networks;
 mod registry;
 mod sources;
 

@@ -13,8 +13,10 @@ use super::table::Table;
 const CROWD: usize = 10_000;
 /// Containers on either side of the one whose cost is told.
 const AROUND: usize = 25;
+/// Listings of all containers measured.
+const LISTINGS: usize = 9;
 /// A core module that waits for standard input.
-const WAIT: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 16)) \
+pub(super) const WAIT: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 16)) \
                     (drop (call $read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 32)))";
 
 pub(super) fn measure(table: &mut Table) -> Result<()> {
@@ -45,6 +47,14 @@ fn crowd(
         times.push(begin.elapsed());
     }
     let after = Memory::of(&sprat)?;
+    let mut listings = Vec::new();
+    for _ in 0..LISTINGS {
+        let begin = Instant::now();
+        connection.ok("GET", "/containers/json", None)?;
+        listings.push(begin.elapsed());
+    }
+    let name = format!("`GET /containers/json` with {CROWD} running containers ({kind}), the answer read");
+    table.at_most(&name, median_ms(&listings), 150.0, "ms");
     #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
     let each = |f: fn(&Memory) -> u64| f(&after).saturating_sub(f(&before)) as f64 * 1.024 / CROWD as f64;
     let name = format!("memory of each of {CROWD} waiting containers ({kind}): daemon and workers");
@@ -69,13 +79,13 @@ fn build_component(sprat: &Installation) -> Result<()> {
 }
 
 /// Memory of the daemon and its workers, in KiB.
-struct Memory {
-    resident: u64,
+pub(super) struct Memory {
+    pub(super) resident: u64,
     page_tables: u64,
 }
 
 impl Memory {
-    fn of(sprat: &Installation) -> Result<Self> {
+    pub(super) fn of(sprat: &Installation) -> Result<Self> {
         let mut sum = Self { resident: 0, page_tables: 0 };
         let folder = sprat.root().to_string_lossy().into_owned();
         for entry in std::fs::read_dir("/proc")?.filter_map(Result::ok) {

@@ -3,10 +3,13 @@
 //! Machines are shared and noisy: what is compared runs in turns, and medians are shown.
 
 mod api;
+mod clients;
 mod crowd;
+mod dockerd;
 mod instantiate;
 mod kernels;
 mod processes;
+mod services;
 mod stats;
 mod table;
 
@@ -19,10 +22,12 @@ use table::Table;
 /// A group of figures.
 type Group = (&'static str, fn(&mut Table) -> Result<()>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     ("processes", processes::measure),
     ("api", api::measure),
     ("crowd", crowd::measure),
+    ("clients", clients::measure),
+    ("services", services::measure),
     ("instantiate", instantiate::measure),
     ("kernels", kernels::measure),
 ];

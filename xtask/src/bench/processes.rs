@@ -1,12 +1,12 @@
 //! Whole processes: `docker run` on Sprat and on a real dockerd, `sprat run`.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use sprat_tests::{Installation, example};
 
+use super::dockerd::Dockerd;
 use super::stats::median_ms;
 use super::table::Table;
 
@@ -14,8 +14,6 @@ use super::table::Table;
 const RUNS: usize = 41;
 /// Runs on a real dockerd, which takes a third of a second each.
 const DOCKERD_RUNS: usize = 11;
-/// Time a real dockerd gets to come up.
-const DOCKERD_START: Duration = Duration::from_secs(30);
 
 pub(super) fn measure(table: &mut Table) -> Result<()> {
     let sprat = Installation::start();
@@ -69,7 +67,7 @@ fn runs(count: usize, command: impl Fn() -> Result<Command>) -> Result<Vec<Durat
 }
 
 /// How long a command takes to its end.
-fn timed(mut command: Command) -> Result<Duration> {
+pub(super) fn timed(mut command: Command) -> Result<Duration> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let begin = Instant::now();
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
@@ -78,79 +76,4 @@ fn timed(mut command: Command) -> Result<Duration> {
         bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(took)
-}
-
-/// A real dockerd below a temporary folder.
-struct Dockerd {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Dockerd {
-    fn start() -> Result<Self> {
-        let program = sprat_tests::program("dockerd").context("dockerd is not installed")?;
-        let folder = tempfile::tempdir()?;
-        let path = |name: &str| folder.path().join(name);
-        let log = std::fs::File::create(path("log"))?;
-        let child = Command::new(program)
-            .args(["--host", &format!("unix://{}", path("d.sock").display())])
-            .arg("--data-root")
-            .arg(path("data"))
-            .arg("--exec-root")
-            .arg(path("exec"))
-            .arg("--pidfile")
-            .arg(path("pid"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        let mut dockerd = Self { child, folder };
-        dockerd.wait_until_up()?;
-        Ok(dockerd)
-    }
-
-    fn wait_until_up(&mut self) -> Result<()> {
-        let begin = Instant::now();
-        while begin.elapsed() < DOCKERD_START {
-            if std::os::unix::net::UnixStream::connect(self.folder.path().join("d.sock")).is_ok() {
-                return Ok(());
-            }
-            if let Some(status) = self.child.try_wait()? {
-                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                bail!("dockerd ended ({status}): {}", log.lines().last().unwrap_or_default());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        bail!("dockerd did not come up")
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", self.folder.path().join("d.sock").display())
-    }
-
-    /// Builds an image of a static native hello.
-    fn load_hello(&self, docker: &Path) -> Result<()> {
-        let context = tempfile::tempdir()?;
-        let path = |name: &str| context.path().join(name);
-        std::fs::write(path("hello.c"), "#include <stdio.h>\nint main(void) { puts(\"Hello!\"); return 0; }\n")?;
-        std::fs::write(path("Dockerfile"), "FROM scratch\nCOPY hello /hello\nENTRYPOINT [\"/hello\"]\n")?;
-        crate::run(Command::new("cc").args(["-O2", "-static", "-o"]).arg(path("hello")).arg(path("hello.c")))?;
-        crate::run(
-            Command::new(docker)
-                .args(["build", "-q", "-t", "hello"])
-                .arg(context.path())
-                .env("DOCKER_HOST", self.host())
-                .env("DOCKER_BUILDKIT", "0")
-                .stdout(Stdio::null()),
-        )
-    }
-}
-
-impl Drop for Dockerd {
-    fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        // TERM lets it unmount what it mounted.
-        let _ = Command::new("kill").arg(pid).status();
-        let _ = self.child.wait();
-    }
 }

@@ -157,15 +157,16 @@ impl Client {
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|e| lost(&self.host, e))?.into_data() else { continue };
             buffer.extend_from_slice(&data);
-            let mut values = serde_json::Deserializer::from_slice(&buffer).into_iter::<Value>();
-            let mut read = 0;
-            while let Some(Ok(value)) = values.next() {
-                read = values.byte_offset();
-                each(value)?;
-            }
+            let read = each_value(&buffer, &mut each)?;
             buffer.drain(..read);
         }
-        Ok(())
+        if buffer.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        Err(CliError::new(format!("the daemon at {} broke its answer off", self.host))
+            .why("its last line is not complete")
+            .fix("look at the daemon's log, then try again")
+            .status(125))
     }
 
     /// Copies a whole answer to `to`, or as much of it as anybody reads.
@@ -188,6 +189,23 @@ impl Client {
             _ => Ok(()),
         }
     }
+}
+
+/// Hands each whole value to `each` and says how many bytes they are. A value that is not complete yet is left.
+fn each_value(text: &[u8], each: &mut impl FnMut(Value) -> Result<(), CliError>) -> Result<usize, CliError> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let mut read = 0;
+    while let Some(value) = values.next() {
+        match value {
+            Ok(value) => {
+                read = values.byte_offset();
+                each(value)?;
+            }
+            Err(error) if error.is_eof() => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(read)
 }
 
 fn lost(host: &Host, error: hyper::Error) -> CliError {
@@ -213,4 +231,27 @@ fn refusal(status: StatusCode, body: &[u8]) -> CliError {
     let mut error = CliError::new(message).fix(fix);
     error.missing = status == StatusCode::NOT_FOUND;
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Result<(Vec<Value>, usize), CliError> {
+        let mut values = Vec::new();
+        let read = each_value(text.as_bytes(), &mut |value| {
+            values.push(value);
+            Ok(())
+        })?;
+        Ok((values, read))
+    }
+
+    #[test]
+    fn a_value_may_come_in_pieces_but_not_malformed() {
+        assert_eq!(values("{\"a\":1}\r\n{\"b\"").unwrap(), (vec![serde_json::json!({"a": 1})], 7));
+        assert_eq!(values("").unwrap().1, 0);
+        for malformed in ["{\"a\":1}\n}{", "<html>", "{\"a\" 1}"] {
+            assert!(values(malformed).unwrap_err().what.contains("could not be read"), "{malformed}");
+        }
+    }
 }

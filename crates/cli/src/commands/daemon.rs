@@ -30,6 +30,10 @@ pub(crate) struct DaemonArgs {
     /// Memory limit of containers that name none
     #[arg(long, default_value = "256m", value_name = "SIZE")]
     pub default_memory: String,
+    /// What containers may reach beyond their networks unless they say so themselves: deny, allow, or rules such as
+    /// api.example.com:443,10.0.0.0/8:5432
+    #[arg(long, default_value = "deny", value_name = "RULES")]
+    pub egress: String,
     /// Containers of one shared worker process
     #[arg(long, default_value_t = 2048, value_name = "NUMBER")]
     pub worker_slots: u32,

@@ -54,26 +54,36 @@ fn summary(answer: &Value) -> Vec<Row> {
     let used_image = |i: &&Value| i.get("Containers").and_then(Value::as_i64).unwrap_or_default() > 0;
     let used_volume = |v: &&Value| bytes(v, "/UsageData/RefCount") > 0;
     let own = |i: &Value| bytes(i, "/Size").saturating_sub(bytes(i, "/SharedSize"));
+    // As docker counts: all layers but those that only one image has, and which is used.
+    let layers = bytes(answer, "/LayersSize");
+    let needed: u64 = list(answer, "Images").iter().filter(used_image).map(own).sum();
+    let images = Sum { total: layers, free: layers.saturating_sub(needed) };
+    let containers = Sum::of(list(answer, "Containers"), |c| bytes(c, "/SizeRw"), running);
+    let volumes = Sum::of(list(answer, "Volumes"), |v| bytes(v, "/UsageData/Size"), used_volume);
     vec![
-        kind("Images", list(answer, "Images"), Some(bytes(answer, "/LayersSize")), own, used_image),
-        kind("Containers", list(answer, "Containers"), None, |c| bytes(c, "/SizeRw"), running),
-        kind("Local Volumes", list(answer, "Volumes"), None, |v| bytes(v, "/UsageData/Size"), used_volume),
-        kind("Build Cache", list(answer, "BuildCache"), None, |b| bytes(b, "/Size"), |_| false),
+        line("Images", list(answer, "Images"), images, used_image),
+        line("Containers", list(answer, "Containers"), containers, running),
+        line("Local Volumes", list(answer, "Volumes"), volumes, used_volume),
+        line("Build Cache", list(answer, "BuildCache"), Sum { total: 0, free: 0 }, |_| false),
     ]
 }
 
-/// One line: how many there are and are used, their bytes (the sum, if they are not known as a whole), and how many of
-/// these would come free.
-fn kind(
-    name: &str,
-    items: &[Value],
-    whole: Option<u64>,
-    bytes: impl Fn(&Value) -> u64,
-    used: impl Fn(&&Value) -> bool,
-) -> Row {
-    let total = whole.unwrap_or_else(|| items.iter().map(&bytes).sum());
-    let free: u64 = items.iter().filter(|item| !used(item)).map(&bytes).sum();
-    let free = free.min(total);
+/// Bytes, and those that a prune would free.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    total: u64,
+    free: u64,
+}
+
+impl Sum {
+    fn of(items: &[Value], bytes: impl Fn(&Value) -> u64, used: impl Fn(&&Value) -> bool) -> Self {
+        let total = items.iter().map(&bytes).sum();
+        Self { total, free: items.iter().filter(|item| !used(item)).map(&bytes).sum() }
+    }
+}
+
+fn line(name: &str, items: &[Value], sum: Sum, used: impl Fn(&&Value) -> bool) -> Row {
+    let Sum { total, free } = sum;
     let percent = free.checked_mul(100).and_then(|part| part.checked_div(total));
     let reclaimable = match percent {
         Some(percent) => format!("{} ({percent}%)", size(free)),
@@ -99,21 +109,7 @@ fn details(answer: &Value) -> Row {
 }
 
 fn image_rows(answer: &Value) -> Vec<Row> {
-    let sized = |image: &Value| {
-        let shared = bytes(image, "/SharedSize");
-        let unique = bytes(image, "/Size").saturating_sub(shared);
-        let users = image.get("Containers").and_then(Value::as_i64).unwrap_or_default();
-        let mut lines = images::rows_of(image, false);
-        for line in &mut lines {
-            line.extend(row([
-                ("SharedSize", size(shared).into()),
-                ("UniqueSize", size(unique).into()),
-                ("Containers", users.to_string().into()),
-            ]));
-        }
-        lines
-    };
-    list(answer, "Images").iter().flat_map(sized).collect()
+    list(answer, "Images").iter().flat_map(|image| images::rows_of(image, false)).collect()
 }
 
 fn container_rows(answer: &Value) -> Vec<Row> {
@@ -177,7 +173,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "Images 2 1 1kB 400B (40%)",
+                "Images 2 1 1kB 500B (50%)",
                 "Containers 2 1 40B 30B (75%)",
                 "Local Volumes 1 0 0B 0B",
                 "Build Cache 0 0 0B 0B"

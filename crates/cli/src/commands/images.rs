@@ -39,7 +39,9 @@ pub(crate) struct ImagesArgs {
 pub(crate) async fn run(client: &Client, args: ImagesArgs) -> Outcome {
     let mut filters = args.filter.clone();
     filters.extend(args.repository.iter().map(|r| format!("reference={r}")));
-    let path = Query::new("/images/json").flag("all", args.all).filters(&filters)?.path();
+    // What only templates and JSON show.
+    let sizes = args.format.is_some();
+    let path = Query::new("/images/json").flag("all", args.all).flag("shared-size", sizes).filters(&filters)?.path();
     let list: Vec<Value> = client.get(&path).await?;
     let lines: Vec<Row> = list.iter().flat_map(|i| rows_of(i, args.no_trunc)).collect();
     if args.quiet {
@@ -62,6 +64,10 @@ pub(super) fn rows_of(i: &Value, full: bool) -> Vec<Row> {
     let id = i.get("Id").and_then(Value::as_str).unwrap_or_default();
     let created = i.get("Created").and_then(Value::as_i64).unwrap_or_default();
     let bytes = i.get("Size").and_then(Value::as_u64).unwrap_or_default();
+    // Docker's -1 is "not counted".
+    let counted = |name: &str| i.get(name).and_then(Value::as_u64);
+    let known = |bytes: Option<u64>| bytes.map_or_else(|| "N/A".to_owned(), size);
+    let shared = counted("SharedSize");
     let digests = strings("RepoDigests");
     let mut names = strings("RepoTags");
     if names.is_empty() {
@@ -83,7 +89,29 @@ pub(super) fn rows_of(i: &Value, full: bool) -> Vec<Row> {
                 ("CreatedSince", ago(created).into()),
                 ("CreatedAt", stamp(created).into()),
                 ("Size", size(bytes).into()),
+                ("VirtualSize", size(bytes).into()),
+                ("SharedSize", known(shared).into()),
+                ("UniqueSize", known(shared.map(|shared| bytes.saturating_sub(shared))).into()),
+                ("Containers", counted("Containers").map_or_else(|| "N/A".to_owned(), |n| n.to_string()).into()),
             ])
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn sizes_and_containers_are_those_of_docker() {
+        let image = json!({"Id": "sha256:ab", "Size": 1000, "SharedSize": 400, "Containers": 2});
+        let shown = |image: &Value| {
+            let row = &rows_of(image, false)[0];
+            ["Size", "VirtualSize", "SharedSize", "UniqueSize", "Containers"].map(|name| row[name].clone())
+        };
+        assert_eq!(shown(&image), ["1kB", "1kB", "400B", "600B", "2"]);
+        let image = json!({"Id": "sha256:ab", "Size": 1000, "SharedSize": -1, "Containers": -1});
+        assert_eq!(shown(&image), ["1kB", "1kB", "N/A", "N/A", "N/A"]);
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) struct InspectArgs {
     /// Bytes that a container wrote, and of all its files
     #[arg(short, long)]
     pub size: bool,
-    /// container, image or volume
+    /// container, image, network or volume
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,
     /// Names or ids
@@ -29,16 +29,15 @@ pub(crate) struct InspectArgs {
 pub(crate) async fn any(client: &Client, args: InspectArgs) -> Outcome {
     match args.kind.clone() {
         Some(kind) => self::kind(client, args, &kind).await,
-        None => show(client, args, &["container", "image", "volume"], "object").await,
+        None => show(client, args, &["container", "image", "network", "volume"], "object").await,
     }
 }
 
 /// `sprat container inspect` and so on.
 pub(crate) async fn kind(client: &Client, args: InspectArgs, kind: &str) -> Outcome {
-    if !["container", "image", "volume"].contains(&kind) {
-        return Err(
-            CliError::new(format!("{kind:?} is not a valid value for --type")).fix("name container, image or volume")
-        );
+    if !["container", "image", "network", "volume"].contains(&kind) {
+        return Err(CliError::new(format!("{kind:?} is not a valid value for --type"))
+            .fix("name container, image, network or volume"));
     }
     show(client, args, &[kind], kind).await
 }
@@ -71,8 +70,9 @@ fn where_to_look(kinds: &[&str]) -> &'static str {
     match kinds {
         ["container"] => "`sprat ps -a`",
         ["image"] => "`sprat images`",
+        ["network"] => "`sprat network ls`",
         ["volume"] => "`sprat volume ls`",
-        _ => "`sprat ps -a`, `sprat images` and `sprat volume ls`",
+        _ => "`sprat ps -a`, `sprat images`, `sprat network ls` and `sprat volume ls`",
     }
 }
 
@@ -82,6 +82,7 @@ async fn find(client: &Client, name: &str, kinds: &[&str], size: bool) -> Result
         let path = match *kind {
             "container" => Query::new(format!("/containers/{name}/json")).flag("size", size).path(),
             "image" => format!("/images/{name}/json"),
+            "network" => format!("/networks/{name}"),
             _ => format!("/volumes/{name}"),
         };
         match client.get::<Value>(&path).await {

@@ -21,6 +21,9 @@ pub(crate) struct LogsArgs {
     /// Show the time of each line
     #[arg(short, long)]
     pub timestamps: bool,
+    /// Show what is noted with each line (--log-opt labels, env, tag)
+    #[arg(long)]
+    pub details: bool,
     /// Lines from this time on: 2026-11-22T10:00:00Z, or 10m for the last ten minutes
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -50,6 +53,7 @@ pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
         .add("stderr", "1")
         .flag("follow", args.follow)
         .flag("timestamps", args.timestamps)
+        .flag("details", args.details)
         .option("since", since.as_deref())
         .option("until", until.as_deref())
         .add("tail", tail)

@@ -4,6 +4,7 @@ mod archive;
 mod attach;
 mod build;
 mod container;
+mod context;
 mod cp;
 pub(crate) mod daemon;
 mod df;
@@ -16,6 +17,8 @@ mod images;
 mod inspect;
 mod login;
 mod logs;
+mod network;
+mod port;
 pub(crate) mod program;
 mod prune;
 mod ps;
@@ -45,7 +48,7 @@ Examples:
   sprat ps -a
   sprat ps -f status=exited --format \"table {{.Names}}\\t{{.Status}}\"")]
     Ps(ps::PsArgs),
-    /// Show details of containers, images or volumes
+    /// Show details of containers, images, networks or volumes
     #[command(after_help = "\
 Examples:
   sprat inspect web
@@ -101,6 +104,25 @@ Examples:
   sprat volume create notes
   sprat run -v notes:/notes editor")]
     Volume(volume::VolumeCommand),
+    /// Manage networks
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  sprat network create front
+  sprat run -d --network front --name web server")]
+    Network(network::NetworkCommand),
+    /// List the ports that a container publishes
+    #[command(after_help = "\
+Examples:
+  sprat port web
+  sprat port web 80")]
+    Port(port::PortArgs),
+    /// Write a context of docker's, so that `docker context use sprat` leads here
+    #[command(after_help = "\
+Examples:
+  sprat context && docker context use sprat
+  sprat context --use")]
+    Context(context::ContextArgs),
     /// Look into wasm programs
     #[command(subcommand)]
     #[command(after_help = "Example: sprat program inspect tool.wasm")]
@@ -132,6 +154,7 @@ pub(crate) async fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Completion { shell } => Ok(crate::man::completion(shell)),
         Command::Man => crate::man::page(),
         Command::Logout(args) => login::logout(args),
+        Command::Context(args) => context::run(settings, args),
         command => ask_daemon(&settings.client().await?, command).await,
     }
 }
@@ -152,8 +175,12 @@ async fn ask_daemon(client: &crate::client::Client, command: Command) -> Outcome
         Command::Container(command) => command.run(client).await,
         Command::Image(command) => command.run(client).await,
         Command::Volume(command) => volume::run(client, command).await,
+        Command::Network(command) => network::run(client, command).await,
+        Command::Port(args) => port::run(client, args).await,
         Command::Program(command) => program::run(client, command).await,
         Command::System(command) => system::run(client, command).await,
-        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) => Ok(0),
+        Command::Daemon(_) | Command::Completion { .. } | Command::Context(_) | Command::Man | Command::Logout(_) => {
+            Ok(0)
+        }
     }
 }

@@ -134,6 +134,15 @@ async fn prune_volumes(client: &Client, filters: &[String]) -> Result<u64, CliEr
     prune(client, Query::new("/volumes/prune").filters(filters)?, "VolumesDeleted").await
 }
 
+/// `sprat network prune`
+pub(crate) async fn networks(client: &Client, args: PruneArgs) -> Outcome {
+    if !confirmed(args.force, "all networks that no container runs on")? {
+        return Ok(0);
+    }
+    prune(client, Query::new("/networks/prune").filters(&args.filter)?, "NetworksDeleted").await?;
+    Ok(0)
+}
+
 /// `sprat system prune`
 pub(crate) async fn system(client: &Client, args: SystemPruneArgs) -> Outcome {
     let filters = &args.prune.filter;
@@ -144,10 +153,14 @@ pub(crate) async fn system(client: &Client, args: SystemPruneArgs) -> Outcome {
     }
     let images = if args.all { "unused" } else { "dangling" };
     let volumes = if args.volumes { ", all unused anonymous volumes" } else { "" };
-    if !confirmed(args.prune.force, &format!("all stopped containers{volumes} and all {images} images"))? {
+    if !confirmed(
+        args.prune.force,
+        &format!("all stopped containers, all unused networks{volumes} and all {images} images"),
+    )? {
         return Ok(0);
     }
     let mut freed = prune(client, Query::new("/containers/prune").filters(filters)?, "ContainersDeleted").await?;
+    freed += prune(client, Query::new("/networks/prune").filters(filters)?, "NetworksDeleted").await?;
     if args.volumes {
         freed += prune_volumes(client, filters).await?;
     }

@@ -122,15 +122,80 @@ fn sizes(c: &Value) -> String {
     }
 }
 
+/// Ports as docker shows them: those side by side as one range.
 fn ports(c: &Value) -> String {
-    let one = |p: &Value| {
-        let text = |name: &str| p.get(name).and_then(Value::as_str).unwrap_or_default();
-        let number = |name: &str| p.get(name).and_then(Value::as_u64).unwrap_or_default();
-        match number("PublicPort") {
-            0 => format!("{}/{}", number("PrivatePort"), text("Type")),
-            public => format!("{}:{public}->{}/{}", text("IP"), number("PrivatePort"), text("Type")),
+    let mut runs: Vec<PortRun> = Vec::new();
+    let mut list: Vec<PortRun> =
+        c.get("Ports").and_then(Value::as_array).into_iter().flatten().map(PortRun::of).collect();
+    list.sort();
+    for port in list {
+        match runs.last_mut() {
+            Some(last) if last.is_followed_by(&port) => last.last = port.first,
+            _ => runs.push(port),
         }
-    };
-    let list: Vec<_> = c.get("Ports").and_then(Value::as_array).into_iter().flatten().map(one).collect();
-    list.join(", ")
+    }
+    // Published ports come first in docker's list as well: those without an address sort before them.
+    runs.sort_by_key(|run| run.public.is_none());
+    runs.iter().map(PortRun::show).collect::<Vec<_>>().join(", ")
+}
+
+/// Ports side by side.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct PortRun {
+    ip: String,
+    kind: String,
+    first: u64,
+    last: u64,
+    public: Option<u64>,
+}
+
+impl PortRun {
+    fn of(p: &Value) -> Self {
+        let text = |name: &str| p.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |name: &str| p.get(name).and_then(Value::as_u64);
+        let private = number("PrivatePort").unwrap_or_default();
+        let public = number("PublicPort").filter(|port| *port != 0);
+        Self { ip: text("IP"), kind: text("Type"), first: private, last: private, public }
+    }
+
+    fn is_followed_by(&self, next: &Self) -> bool {
+        self.ip == next.ip
+            && self.kind == next.kind
+            && self.last + 1 == next.first
+            && self.public.map(|port| port + (next.first - self.first)) == next.public
+    }
+
+    fn show(&self) -> String {
+        let range = |first: u64| {
+            if self.first == self.last {
+                first.to_string()
+            } else {
+                format!("{first}-{}", first + self.last - self.first)
+            }
+        };
+        let inside = format!("{}/{}", range(self.first), self.kind);
+        let Some(public) = self.public else { return inside };
+        let ip = if self.ip.contains(':') { format!("[{}]", self.ip) } else { self.ip.clone() };
+        format!("{ip}:{}->{inside}", range(public))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ports_side_by_side_are_one_range() {
+        let port = |ip: &str, private: u16, public: u16| json!({"IP": ip, "PrivatePort": private, "PublicPort": public, "Type": "tcp"});
+        let list = json!({"Ports": [
+            port("0.0.0.0", 81, 8001), port("0.0.0.0", 80, 8000), port("::", 80, 8000), port("::", 81, 8001),
+            port("0.0.0.0", 90, 9005), {"PrivatePort": 7, "Type": "udp"},
+        ]});
+        assert_eq!(
+            ports(&list),
+            "0.0.0.0:8000-8001->80-81/tcp, 0.0.0.0:9005->90/tcp, [::]:8000-8001->80-81/tcp, 7/udp"
+        );
+    }
 }

@@ -14,6 +14,7 @@ use super::image::{self, CommitArgs, HistoryArgs, RmiArgs, TagArgs};
 use super::images::{self, ImagesArgs};
 use super::inspect::{self, InspectArgs};
 use super::logs::{self, LogsArgs};
+use super::port::{self, PortArgs};
 use super::prune::{self, ImagePruneArgs, PruneArgs};
 use super::ps::{self, PsArgs};
 use super::registry::{self, PullArgs, PushArgs};
@@ -168,6 +169,9 @@ pub(crate) enum ContainerCommand {
     #[command(visible_alias = "list", alias = "ps")]
     #[command(after_help = "Example: sprat container ls -a")]
     Ls(PsArgs),
+    /// List the ports that a container publishes
+    #[command(after_help = "Example: sprat container port web 80")]
+    Port(PortArgs),
     /// Show details
     #[command(after_help = "Example: sprat container inspect -s web")]
     Inspect(InspectArgs),
@@ -182,6 +186,7 @@ impl ContainerCommand {
         match self {
             Self::Verb(verb) => verb.run(client).await,
             Self::Ls(args) => ps::run(client, args).await,
+            Self::Port(args) => port::run(client, args).await,
             Self::Inspect(args) => inspect::kind(client, args, "container").await,
             Self::Prune(args) => prune::containers(client, args).await,
         }

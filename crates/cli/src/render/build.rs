@@ -17,6 +17,12 @@ pub(crate) struct BuildLog<'a> {
     pub id: Option<String>,
 }
 
+/// The exit status for a failed build: that of the step's program, as docker has it.
+fn exit_status(message: &Value) -> u8 {
+    let code = message.pointer("/errorDetail/code").and_then(Value::as_u64).unwrap_or_default();
+    u8::try_from(code).ok().filter(|code| *code > 0).unwrap_or(1)
+}
+
 impl<'a> BuildLog<'a> {
     /// `verbose` prints all lines to standard output, as docker does; else the last one is shown while it runs.
     pub(crate) const fn new(activity: &'a Activity, verbose: bool) -> Self {
@@ -33,7 +39,9 @@ impl<'a> BuildLog<'a> {
         if !text("/error").is_empty() {
             self.activity.stop();
             err!("{}", self.kept);
-            return Err(CliError::new(text("/error")).fix(on_build(text("/error"))));
+            let hint = text("/hint");
+            let fix = if hint.is_empty() { on_build(text("/error")) } else { hint };
+            return Err(CliError::new(text("/error")).fix(fix).status(exit_status(message)));
         }
         if self.verbose {
             out!("{stream}");
@@ -48,5 +56,20 @@ impl<'a> BuildLog<'a> {
             self.activity.say(shown);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_failed_build_ends_with_the_status_of_its_step() {
+        let activity = Activity::start(true);
+        let failed = |message: Value| BuildLog::new(&activity, true).message(&message).unwrap_err();
+        assert_eq!(failed(json!({"error": "x", "errorDetail": {"code": 3, "message": "x"}})).status, 3);
+        let error = failed(json!({"error": "x", "errorDetail": {"message": "x"}, "hint": "do this"}));
+        assert_eq!((error.status, error.fix.as_str()), (1, "do this"));
     }
 }

@@ -74,7 +74,9 @@ impl Transfers {
     pub(crate) fn message(&mut self, message: &Value) -> Result<(), CliError> {
         let text = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default();
         if !text("/error").is_empty() {
-            return Err(CliError::new(text("/error")).fix(on_stream(text("/error"))));
+            let hint = text("/hint");
+            let fix = if hint.is_empty() { on_stream(text("/error")) } else { hint };
+            return Err(CliError::new(text("/error")).fix(fix));
         }
         if self.quiet {
             return Ok(());

@@ -20,6 +20,8 @@ enum Kind {
     Archive,
     /// Compressed in a way that it does not read.
     Foreign(&'static str),
+    /// A program: what an image is made of, but no context.
+    Wasm,
     /// Text, so a Dockerfile.
     Dockerfile,
     /// Nothing.
@@ -29,6 +31,7 @@ enum Kind {
 fn kind(head: &[u8]) -> Kind {
     match head {
         [] => Kind::Empty,
+        [0, b'a', b's', b'm', ..] => Kind::Wasm,
         [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Archive,
         [b'B', b'Z', b'h', ..] => Kind::Foreign("bzip2"),
         [0xfd, b'7', b'z', b'X', b'Z', ..] => Kind::Foreign("xz"),
@@ -64,6 +67,9 @@ pub(super) fn read(dockerfile: Option<&Path>) -> Result<Context, CliError> {
         Kind::Foreign(compression) => Err(CliError::new("cannot read the build context from standard input")
             .why(format!("it is compressed with {compression}"))
             .fix("send a plain tar, or one of gzip or zstd")),
+        Kind::Wasm => Err(CliError::new("cannot read the build context from standard input")
+            .why("it is a WebAssembly program, not a tar and not a Dockerfile")
+            .fix("name the program's file: sprat build -t NAME PROGRAM.wasm")),
         Kind::Empty => Err(CliError::new("cannot read the build context from standard input")
             .why("it is empty")
             .fix("send a tar or a Dockerfile: sprat build - < Dockerfile")),
@@ -110,6 +116,7 @@ mod tests {
         for (bytes, expected) in [
             (b"FROM scratch\n".as_slice(), Kind::Dockerfile),
             (&[], Kind::Empty),
+            (b"\0asm\x01\0\0\0", Kind::Wasm),
             (&[0x1f, 0x8b, 8], Kind::Archive),
             (&[0x28, 0xb5, 0x2f, 0xfd], Kind::Archive),
             (b"BZh9", Kind::Foreign("bzip2")),

@@ -38,7 +38,7 @@ pub(super) async fn disk_usage(
     }
     if wanted("container") {
         let list = door.engine.list(&ListFilter { all: true, ..ListFilter::default() })?;
-        answer.insert("Containers".to_owned(), json!(containers::measured(Arc::clone(&door), list).await?));
+        answer.insert("Containers".to_owned(), json!(containers::measured(Arc::clone(&door), list, version).await?));
     }
     if wanted("volume") {
         answer.insert("Volumes".to_owned(), json!(volumes::with_usage(door.engine.volumes()).await));
@@ -54,10 +54,11 @@ pub(super) async fn disk_usage(
 }
 
 /// Layers with their bytes and the number of images that have them.
-struct Layers(HashMap<Digest, (u64, usize)>);
+pub(super) struct Layers(HashMap<Digest, (u64, usize)>);
 
 impl Layers {
-    fn of<'a>(images: impl Iterator<Item = &'a Image>) -> Self {
+    /// The layers of all these images.
+    pub(super) fn of<'a>(images: impl Iterator<Item = &'a Image>) -> Self {
         let mut layers: HashMap<Digest, (u64, usize)> = HashMap::new();
         for image in images {
             let mut own: Vec<_> = image.layers.iter().map(|layer| (&layer.diff_id, layer.size)).collect();
@@ -75,7 +76,7 @@ impl Layers {
     }
 
     /// Bytes of an image that another one has too.
-    fn shared(&self, image: &Image) -> u64 {
+    pub(super) fn shared(&self, image: &Image) -> u64 {
         let shared = image.layers.iter().filter_map(|layer| self.0.get(&layer.diff_id)).filter(|(_, users)| *users > 1);
         shared.map(|(bytes, _)| bytes).sum()
     }

@@ -11,6 +11,10 @@ use http::StatusCode;
 use sprat_docker_api::{ErrorBody, FilterError, TimeError, VersionError};
 use sprat_engine::{EngineError, ErrorKind, StoreError};
 
+/// What to do about a full disk.
+const MAKE_ROOM: &str =
+    "make room where the daemon's state folder is: `system df` shows what takes it, `system prune` frees it";
+
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -47,13 +51,13 @@ impl ApiError {
     /// The host failed while the daemon did `action`.
     pub(crate) fn host(action: &str, error: &std::io::Error) -> Self {
         tracing::warn!(%error, action, "a request failed");
-        let (status, code) = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                (StatusCode::INSUFFICIENT_STORAGE, "disk_full")
-            }
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "io"),
-        };
-        Self::new(status, code, format!("cannot {action}: {error}"))
+        let text = format!("cannot {action}: {error}");
+        if !matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "io", text);
+        }
+        let mut full = Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", text);
+        full.body.hint = Some(MAKE_ROOM.to_owned());
+        full
     }
 }
 
@@ -101,7 +105,6 @@ fn status(error: &EngineError) -> StatusCode {
         EngineError::ProgramNotFound(_)
         | EngineError::Program { .. }
         | EngineError::NotACommand(_)
-        | EngineError::NoSuchNetwork(_)
         | EngineError::Image(StoreError::NoWasmPlatform { .. }) => StatusCode::BAD_REQUEST,
         _ => status_of(error.kind()),
     }
@@ -191,6 +194,14 @@ mod tests {
              offers: env.foo; look at what it needs with `sprat program inspect`, and build it for WASI alone \
              (permission denied)"
         );
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do() {
+        let error = ApiError::host("keep the upload", &std::io::ErrorKind::StorageFull.into());
+        assert_eq!((error.status, error.body.code.as_deref()), (StatusCode::INSUFFICIENT_STORAGE, Some("disk_full")));
+        assert!(error.body.hint.unwrap().contains("system prune"));
+        assert_eq!(ApiError::host("x", &std::io::ErrorKind::NotFound.into()).body.hint, None);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Lines {
             Err(failure) if !queue.begun => Some(Err(failure.error)),
             Err(failure) => {
                 queue.end = Some(Ok(()));
-                let line = JsonMessage::error(failure.error.body.message, failure.code).to_line();
+                let line = JsonMessage::error(failure.error.body, failure.code).to_line();
                 Some(Ok(Some(line.into())))
             }
         }
@@ -198,7 +198,7 @@ mod tests {
         let text = text(response.await.unwrap()).await;
         assert_eq!(
             text,
-            "{\"stream\":\"a\"}\r\n{\"errorDetail\":{\"code\":3,\"message\":\"no\"},\"error\":\"no\"}\r\n"
+            "{\"stream\":\"a\"}\r\n{\"errorDetail\":{\"code\":3,\"message\":\"no\"},\"error\":\"no\",\"code\":\"invalid\"}\r\n"
         );
     }
 

@@ -45,6 +45,7 @@ pub(crate) fn run_daemon() {
         worker_slots: 16,
         max_workers: 2,
         default_memory: 64 << 20,
+        egress: "deny".to_owned(),
         insecure_registries: Vec::new(),
         registry_certificates: Vec::new(),
         on_ready: None,

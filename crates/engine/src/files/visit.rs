@@ -34,7 +34,7 @@ pub(super) enum Purpose {
 impl Core {
     /// Visits a container's files.
     pub(super) fn visit(&self, record: &Record, purpose: Purpose) -> Result<Visit, EngineError> {
-        let files = self.files(record);
+        let files = self.files(record, self.provided(record));
         let files = match purpose {
             Purpose::Change => files,
             Purpose::Look => FilesSpec { read_only: true, ..files },

@@ -1,6 +1,7 @@
 //! Cuts chunks of a log file into lines, and lines into entries.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ struct Line<'a> {
     stream: Cow<'a, str>,
     #[serde(borrow)]
     time: Cow<'a, str>,
+    #[serde(default)]
+    attrs: BTreeMap<String, String>,
 }
 
 /// Collects the lines of one file.
@@ -87,7 +90,7 @@ fn entry(line: &[u8], query: &LogQuery, taken: &mut Taken) {
         }
     }
     let text = Bytes::from(parsed.log.into_owned().into_bytes());
-    taken.entries.push(LogEntry { stream, time: parsed.time.into_owned(), text });
+    taken.entries.push(LogEntry { stream, time: parsed.time.into_owned(), text, noted: parsed.attrs });
 }
 
 #[cfg(test)]

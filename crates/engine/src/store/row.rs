@@ -80,6 +80,7 @@ impl RawRow {
         let raw = self;
         let damaged = |what: &str| damaged(path, &format!("container {} has an invalid {what}", raw.id));
         let exit = raw.exit.as_deref().map(|text| parse::<ExitInfo>(path, text)).transpose()?;
+        let (state, with_volumes) = raw.state.as_deref().and_then(parse_state).ok_or_else(|| damaged("state"))?;
         Ok(ContainerRow {
             id: raw.id.parse().map_err(|_| damaged("id"))?,
             created: time(raw.created).ok_or_else(|| damaged("time"))?,
@@ -87,7 +88,8 @@ impl RawRow {
             spec: parse(path, &raw.spec)?,
             settled: parse(path, &raw.settled)?,
             life: LifeRow {
-                state: raw.state.as_deref().and_then(State::parse).ok_or_else(|| damaged("state"))?,
+                state,
+                with_volumes,
                 run: u64::try_from(raw.run).map_err(|_| damaged("run"))?,
                 worker: raw.worker,
                 started: raw.started.and_then(time),
@@ -100,6 +102,19 @@ impl RawRow {
             name: raw.name,
         })
     }
+}
+
+/// A removal that takes the anonymous volumes along, in the store.
+const REMOVING_WITH_VOLUMES: &str = "removing-volumes";
+
+/// The state's text in the store. A removal broken off must go on as it was asked for.
+pub(super) fn state_text(row: &LifeRow) -> &'static str {
+    if row.state == State::Removing && row.with_volumes { REMOVING_WITH_VOLUMES } else { row.state.as_str() }
+}
+
+/// A state and whether anonymous volumes go with the container.
+fn parse_state(text: &str) -> Option<(State, bool)> {
+    if text == REMOVING_WITH_VOLUMES { Some((State::Removing, true)) } else { Some((State::parse(text)?, false)) }
 }
 
 /// Reads what was stored as JSON.

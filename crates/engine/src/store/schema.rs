@@ -28,6 +28,13 @@ CREATE TABLE volume (name TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE worker (name TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 ";
 
+/// Tables that came later and that an older Sprat can do without: made whenever they are missing.
+const LATER: &str = "
+CREATE TABLE IF NOT EXISTS network (id TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS peers (one TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (one, other)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS endpoints (container TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
+";
+
 /// What brings the schema of version 1 to version 2: the ports of a run.
 const FROM_VERSION_1: &str = "ALTER TABLE life ADD COLUMN ports TEXT NOT NULL DEFAULT '[]'";
 
@@ -71,6 +78,7 @@ pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<(), Opening> {
         );
         return Err(Opening::Refused(EngineError::Store { path: path.to_owned(), reason }));
     }
+    db.execute_batch(LATER)?;
     let clean: Option<String> =
         db.query_row("SELECT value FROM meta WHERE key = 'clean'", [], |row| row.get(0)).optional()?;
     if clean.is_none() && tables != 0 {

@@ -51,7 +51,14 @@ fn what_was_stored_survives_an_end_without_a_close() {
         error: "e".to_owned(),
         by_hand: true,
         restarts: 1,
-        ports: vec![PortSpec { container: 80, protocol: "tcp".to_owned(), host_ip: String::new(), host: 8080 }],
+        ports: vec![PortSpec {
+            container: 80,
+            protocol: "tcp".to_owned(),
+            host_ip: String::new(),
+            host: 8080,
+            host_last: 0,
+        }],
+        with_volumes: false,
     };
     store.put_life(bass, &row).unwrap();
     store.rename(bass, "hake").unwrap();
@@ -64,6 +71,18 @@ fn what_was_stored_survives_an_end_without_a_close() {
     assert_eq!((rows[0].id, rows[0].name.as_str()), (bass, "hake"));
     assert_eq!((&rows[0].life, &rows[0].settled), (&row, &settled()));
     assert_eq!((store.door_data(bass).unwrap(), store.door_data(cod).unwrap()), ("door".to_owned(), String::new()));
+}
+
+#[test]
+fn a_removal_keeps_whether_volumes_go_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = StateStore::open(&dir.path().join("state.db")).unwrap();
+    let bass = add(&store, "bass");
+    for with_volumes in [true, false] {
+        let row = LifeRow { state: State::Removing, with_volumes, ..LifeRow::default() };
+        store.put_life(bass, &row).unwrap();
+        assert_eq!(store.containers().unwrap()[0].life, row);
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ async fn an_image_is_in_use_while_a_container_is_made_of_it() {
     let refused = world.engine.remove_image("guests", false).await.unwrap_err();
     assert!(refused.to_string().contains("is using its referenced image"), "{refused}");
     assert!(world.engine.remove_image("guests", true).await.unwrap().deleted.is_empty());
-    let reclaimed = world.engine.prune_images(true).await.unwrap();
+    let reclaimed = world.engine.prune_images(true, &Default::default()).await.unwrap();
     assert!(reclaimed.removed.deleted.is_empty());
     create.await.unwrap().unwrap();
     world.engine.image(&world.engine.inspect("bass").unwrap().image.to_string()).unwrap();

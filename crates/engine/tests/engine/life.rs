@@ -88,8 +88,9 @@ async fn auto_remove_takes_the_container_and_its_anonymous_volumes() {
     let world = World::new().await;
     let volume = MountSpec {
         target: "/data".to_owned(),
-        kind: MountKind::Volume { name: String::new(), no_copy: false },
+        kind: MountKind::Volume { name: String::new(), no_copy: false, labels: Default::default() },
         read_only: false,
+        inherited: false,
     };
     world.create("bass", ContainerSpec { auto_remove: true, mounts: vec![volume], ..run("/fail") }).await;
     let (volume, users) = world.engine.volumes().remove(0);
@@ -214,6 +215,7 @@ async fn containers_with_the_same_bind_mounts_share_a_confined_worker() {
         target: "/in".to_owned(),
         kind: MountKind::Bind { source: source.clone(), create },
         read_only: false,
+        inherited: false,
     };
     let missing = ContainerSpec { image: "guests".to_owned(), mounts: vec![bind(false)], ..run("/echo") };
     assert!(world.engine.create(missing).await.unwrap_err().to_string().contains("bind source path does not exist"));
@@ -289,7 +291,7 @@ async fn no_folder_with_sprats_own_state_is_mounted_read_only_neither() {
     ] {
         for read_only in [false, true] {
             let kind = MountKind::Bind { source: source.clone(), create: false };
-            let mounts = vec![MountSpec { target: "/in".to_owned(), kind, read_only }];
+            let mounts = vec![MountSpec { target: "/in".to_owned(), kind, read_only, inherited: false }];
             let spec = ContainerSpec { image: "guests".to_owned(), mounts, ..run("/fail") };
             let error = world.engine.create(spec).await.unwrap_err();
             assert!(matches!(&error, EngineError::Invalid(text) if text.contains(words)), "{source:?}: {error}");

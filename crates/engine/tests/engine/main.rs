@@ -5,7 +5,10 @@
 mod files;
 mod images;
 mod life;
+mod mounted;
+mod networks;
 mod recovery;
 #[path = "../../../worker/tests/roles/mod.rs"]
 mod roles;
+mod silence;
 mod world;

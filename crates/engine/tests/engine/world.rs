@@ -43,6 +43,7 @@ pub(crate) fn config(dir: &TempDir) -> EngineConfig {
         worker_slots: 16,
         max_workers: 2,
         default_memory: 64 << 20,
+        egress: "deny".to_owned(),
         insecure_registries: Vec::new(),
         registry_certificates: Vec::new(),
     }
@@ -50,8 +51,13 @@ pub(crate) fn config(dir: &TempDir) -> EngineConfig {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(|config| config).await
+    }
+
+    /// One with another configuration.
+    pub(crate) async fn with(change: impl FnOnce(EngineConfig) -> EngineConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::open(config(&dir)).await.unwrap();
+        let engine = Engine::open(change(config(&dir))).await.unwrap();
         let mut tar = tar::Builder::new(Vec::new());
         for (name, text) in [
             ("echo", ECHO),
@@ -115,6 +121,30 @@ impl World {
     pub(crate) async fn end(self) {
         self.engine.close(true).await;
     }
+}
+
+/// Holds a process, and returns when none of its threads runs any more.
+pub(crate) fn hold(pid: u32) {
+    signal(pid, rustix::process::Signal::STOP);
+    // The signal is sent, but a thread may run on for a moment, and answer.
+    let held = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    };
+    let tasks = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    while !tasks().all(|task| held(task.unwrap())) {
+        std::thread::yield_now();
+    }
+}
+
+/// Lets a held process go on.
+pub(crate) fn go_on(pid: u32) {
+    signal(pid, rustix::process::Signal::CONT);
+}
+
+fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 pub(crate) fn now_ns() -> i64 {

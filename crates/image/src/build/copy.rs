@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::{StepError, chain};
 use super::items::{Content, Items, NodeReader};
+use super::mode::Mode;
 use super::select::{Files, Selected};
 use super::target::{Place, follow, shown};
 use super::unpacked::Unpacked;
@@ -47,24 +48,18 @@ pub(super) fn plan(
 ) -> Result<Planned, StepError> {
     let word = if copy.add { "ADD" } else { "COPY" };
     let owner = copy.chown.as_deref().map(|text| owner::resolve(stage, text)).transpose()?;
-    let mode = copy.chmod.as_deref().map(octal).transpose()?;
+    let mode = copy.chmod.as_deref().map(Mode::parse).transpose()?;
     let mut copying =
         Copying { word, stage, owner, mode, aside, items: Items::default(), archives: Vec::new(), keep_owners: false };
     copying.all(copy, files, working_dir)?;
     Ok(Planned { items: copying.items, archives: copying.archives })
 }
 
-fn octal(text: &str) -> Result<u32, StepError> {
-    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    let mode = u32::from_str_radix(text, 8).ok().filter(|_| digits);
-    mode.ok_or_else(|| StepError::Mode(text.to_owned()))
-}
-
 struct Copying<'a> {
     word: &'static str,
     stage: &'a Tree,
     owner: Option<Owner>,
-    mode: Option<u32>,
+    mode: Option<Mode>,
     aside: &'a Path,
     items: Items,
     archives: Vec<Unpacked>,
@@ -97,7 +92,7 @@ impl Copying<'_> {
             match source {
                 Source::Inline(heredoc) => {
                     let path = self.file_target(&place, is_folder, heredoc.name.as_bytes())?;
-                    let attributes = self.changed(Attributes::FILE);
+                    let attributes = self.changed(Attributes::FILE, false);
                     self.push(&path, attributes, Content::Bytes(heredoc.content.clone().into_bytes()))?;
                 }
                 Source::Path(path) => {
@@ -186,7 +181,7 @@ impl Copying<'_> {
             let there_kind = there.map(|node| self.stage.node(node).kind);
             match (files.tree.node(node).kind, there_kind) {
                 (NodeKind::Directory, None | Some(NodeKind::Directory)) => {
-                    let attributes = self.changed(self.attributes(&files.tree, node));
+                    let attributes = self.changed(self.attributes(&files.tree, node), true);
                     self.push(&to, attributes, Content::Folder)?;
                     self.contents(files, &path, node, &to, there)?;
                 }
@@ -201,11 +196,11 @@ impl Copying<'_> {
     fn file(&mut self, files: &Files, node: NodeId, to: &[Vec<u8>]) -> Result<(), StepError> {
         let attributes = self.attributes(&files.tree, node);
         if files.tree.node(node).kind == NodeKind::Symlink {
-            let Attributes { uid, gid, .. } = self.changed(attributes);
+            let Attributes { uid, gid, .. } = self.changed(attributes, false);
             let target = files.tree.link_target(node).to_vec();
             return self.push(to, Attributes { uid, gid, mode: 0o777, ..attributes }, Content::Link(target));
         }
-        self.push(to, self.changed(attributes), Content::File(Arc::clone(&files.tree), node))
+        self.push(to, self.changed(attributes, false), Content::File(Arc::clone(&files.tree), node))
     }
 
     /// What a node has, in whole seconds as the layer will.
@@ -216,9 +211,10 @@ impl Copying<'_> {
     }
 
     /// With `--chown` and `--chmod`.
-    fn changed(&self, attributes: Attributes) -> Attributes {
+    fn changed(&self, attributes: Attributes, folder: bool) -> Attributes {
         let Owner { uid, gid } = self.owner.unwrap_or(Owner { uid: attributes.uid, gid: attributes.gid });
-        Attributes { mode: self.mode.unwrap_or(attributes.mode), uid, gid, ..attributes }
+        let mode = self.mode.as_ref().map_or(attributes.mode, |mode| mode.of(attributes.mode, folder));
+        Attributes { mode, uid, gid, ..attributes }
     }
 
     fn push(&mut self, path: &[Vec<u8>], attributes: Attributes, content: Content) -> Result<(), StepError> {
@@ -239,7 +235,7 @@ impl Copying<'_> {
             failed @ LayerError::Write(_) => StepError::Store(StoreError::layer("archive", self.aside, failed)),
             refused => StepError::Archive { path: name.to_owned(), reason: chain(&refused) },
         })?;
-        let inside = Files { tree: Arc::clone(&unpacked.tree), ignore: None };
+        let inside = Files { tree: Arc::clone(&unpacked.tree), ignore: None, working_dir: String::new() };
         self.archives.push(unpacked);
         self.make_folder(&place.path)?;
         self.keep_owners = true;

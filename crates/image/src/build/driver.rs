@@ -216,10 +216,10 @@ impl Driver<'_> {
     ) -> Result<Option<Files>, StepError> {
         let name = copy.from.clone().unwrap_or_default();
         let origin = origin(&self.session.context.dockerfile, copy, index);
-        let tree = match origin.map_err(|reason| StepError::From { name: name.clone(), reason })? {
+        let (tree, working_dir) = match origin.map_err(|reason| StepError::From { name: name.clone(), reason })? {
             Origin::Context => return Ok(None),
             Origin::Stage(index) => match built.get_mut(&index) {
-                Some(stage) => stage.tree(&self.session.store)?,
+                Some(stage) => (stage.tree(&self.session.store)?, stage.config.working_dir.clone()),
                 // Only a trigger can name a stage that the plan has not seen.
                 None => return Err(StepError::From { name, reason: "this stage was not built".to_owned() }),
             },
@@ -228,9 +228,9 @@ impl Driver<'_> {
                 let tree = self.session.store.tree(&image)?;
                 // Open files stay readable, whatever is collected.
                 drop(lease);
-                Arc::new(tree)
+                (Arc::new(tree), image.config.working_dir.clone())
             }
         };
-        Ok(Some(Files { tree, ignore: None }))
+        Ok(Some(Files { tree, ignore: None, working_dir }))
     }
 }

@@ -24,8 +24,10 @@ pub enum BuildError {
         message: String,
     },
     /// A RUN step's program ended with another status than 0.
-    #[error("The command '{command}' returned a non-zero code: {code}")]
+    #[error("The command '{command}' returned a non-zero code: {code} (line {line} of the Dockerfile)")]
     Run {
+        /// Line of the instruction, from 1.
+        line: usize,
         /// The program and its arguments.
         command: String,
         /// Its exit status.
@@ -79,7 +81,7 @@ pub(super) enum StepError {
     )]
     Grown,
     /// A source is not there.
-    #[error("{word} failed: {place}stat {path}: file does not exist")]
+    #[error("{word} failed: {place}stat {path}: file does not exist{elsewhere}")]
     Missing {
         /// COPY or ADD.
         word: &'static str,
@@ -87,6 +89,8 @@ pub(super) enum StepError {
         place: &'static str,
         /// The source as written.
         path: String,
+        /// Where it is instead, if that is known; begins with a comma.
+        elsewhere: String,
     },
     /// A pattern matches nothing.
     #[error("{word} failed: no source files were specified: nothing matches {pattern}")]
@@ -132,9 +136,16 @@ pub(super) enum StepError {
         /// What to do.
         hint: String,
     },
-    /// `--chmod` is no octal number.
-    #[error("invalid chmod parameter: '{0}'. it should be octal number of 3 or 4 digits, such as 755")]
-    Mode(String),
+    /// `--chmod` is no mode.
+    #[error(
+        "invalid chmod parameter: '{text}'. it should be an octal number of 3 or 4 digits, such as {octal}, or changes as chmod has them, such as u+x"
+    )]
+    Mode {
+        /// As written.
+        text: String,
+        /// An octal form.
+        octal: &'static str,
+    },
     /// A stage or image of `--from`.
     #[error("invalid from flag value {name}: {reason}")]
     From {
@@ -183,7 +194,7 @@ impl StepError {
     pub(super) fn at(self, line: usize) -> BuildError {
         match self {
             Self::Store(source) => BuildError::Content { line, source },
-            Self::Exit { command, code } => BuildError::Run { command, code },
+            Self::Exit { command, code } => BuildError::Run { line, command, code },
             other => BuildError::Step { line, message: chain(&other) },
         }
     }

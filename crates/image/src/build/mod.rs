@@ -14,6 +14,7 @@ mod copy;
 mod driver;
 mod error;
 mod items;
+mod mode;
 mod output;
 mod owner;
 mod plan;

@@ -14,6 +14,8 @@ pub(super) struct Files {
     pub(super) tree: Arc<Tree>,
     /// What of them counts as missing; `None` for stages and images.
     pub(super) ignore: Option<Arc<Ignore>>,
+    /// The working folder of the stage or image, where its programs may have made what they call by an absolute path.
+    pub(super) working_dir: String,
 }
 
 /// One file or folder that a source names.
@@ -69,8 +71,24 @@ impl Files {
                 Some(_) => "file not found in build context or excluded by .dockerignore: ",
                 None => "",
             };
-            StepError::Missing { word, place, path: source.to_owned() }
+            StepError::Missing { word, place, path: source.to_owned(), elsewhere: self.elsewhere(&path) }
         })
+    }
+
+    /// Tells where a path is that a program made by an absolute name: below its working folder.
+    fn elsewhere(&self, path: &str) -> String {
+        let folder = clean(self.working_dir.trim_start_matches('/'));
+        if matches!(folder.as_str(), "" | ".") || path.is_empty() {
+            return String::new();
+        }
+        let there = format!("{folder}/{path}");
+        if follow(&self.tree, there.as_bytes()).ok().is_none_or(|place| place.node.is_none()) {
+            return String::new();
+        }
+        format!(
+            ", but /{there} does: programs with a WORKDIR make new absolute names there (see \"Working folder\" in \
+             docs/operations.md); copy from /{there}"
+        )
     }
 
     fn selected(&self, place: Place, name: &str) -> Option<Selected> {

@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::scope::{Arguments, is_predefined};
 use super::select::Files;
 use super::{BuildEvent, BuildSink};
-use crate::dockerfile::{ArgName, Copy, Growth, Instruction, apply, environment_value, expand};
+use crate::dockerfile::{ArgName, Copy, Environment, Growth, Instruction, apply, expand};
 use crate::layer::{Attributes, LayerWriter};
 use crate::{Digest, HistoryEntry, Image, ImageConfig, Lease, MAX_CONFIG_BYTES, Store, Tree};
 
@@ -92,16 +92,18 @@ impl Stage {
         Self { cmd_set: false, declared: BTreeMap::new(), ..base.clone() }
     }
 
-    /// The value of a variable here: ENV, then ARG, then what is known without either.
-    pub(super) fn variable(&self, session: &Session, name: &str) -> Option<String> {
-        environment_value(&self.config.env, name)
+    /// The value of a variable here: ENV, which is `environment`, then ARG, then what is known without either.
+    fn variable(&self, environment: &Environment<'_>, session: &Session, name: &str) -> Option<String> {
+        environment
+            .value(name)
             .or_else(|| self.declared.get(name).cloned())
             .or_else(|| session.arguments.given(name).filter(|_| is_predefined(name)).map(str::to_owned))
     }
 
     /// Build arguments as `NAME=value`, those that the environment hides left out.
     pub(super) fn build_arguments(&self) -> Vec<String> {
-        let hidden = |name: &str| environment_value(&self.config.env, name).is_some();
+        let environment = Environment::new(&self.config.env);
+        let hidden = |name: &str| environment.value(name).is_some();
         let seen = self.declared.iter().filter(|(name, _)| !hidden(name) && !is_predefined(name));
         seen.map(|(name, value)| format!("{name}={value}")).collect()
     }
@@ -129,7 +131,8 @@ impl Stage {
             return Err(StepError::Grown);
         }
         let escape = session.context.dockerfile.escape;
-        let instruction = instruction.expanded(escape, &|name| self.variable(session, name))?;
+        let environment = Environment::new(&self.config.env);
+        let instruction = instruction.expanded(escape, &|name| self.variable(&environment, session, name))?;
         match &instruction {
             Instruction::Arg(names) => self.declare(session, names, escape),
             Instruction::Copy(copy) => self.copy(session, &instruction, copy, from),
@@ -150,8 +153,10 @@ impl Stage {
     fn declare(&mut self, session: &Session, names: &[ArgName], escape: char) -> Result<(), StepError> {
         let mut shown = Vec::new();
         let growth = Growth::default();
+        let lines = self.config.env.clone();
+        let environment = Environment::new(&lines);
         for arg in names {
-            let lookup = |name: &str| self.variable(session, name);
+            let lookup = |name: &str| self.variable(&environment, session, name);
             let grown = |text: &String| growth.count(expand(text, escape, &lookup)?);
             let default = arg.default.as_ref().map(grown).transpose()?;
             let value = session.arguments.declared(&arg.name, default);
@@ -173,6 +178,7 @@ impl Stage {
         let context = || Files {
             tree: Arc::clone(&session.context.files.tree),
             ignore: Some(Arc::clone(&session.context.ignore)),
+            working_dir: String::new(),
         };
         let files = from.unwrap_or_else(context);
         let stage = self.tree(&session.store)?;

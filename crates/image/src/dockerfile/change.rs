@@ -1,5 +1,8 @@
 //! What instructions do to an image's configuration, and the changes that `docker commit` and `docker import` take.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use super::expand::expand_text;
 use super::parse::{Context, instruction};
 use super::words::split_word;
@@ -71,9 +74,8 @@ fn change_one(config: &mut ImageConfig, change: &str, cmd_set: &mut bool) -> Res
     let invalid = |problem| ChangeError::Invalid { change: change.to_owned(), problem };
     let context = Context { escape: '\\', shell: config.shell.is_some(), named: config.shell.is_some() };
     let instruction = instruction(&word, rest, &[], context).map_err(invalid)?;
-    let environment = config.env.clone();
-    let lookup = |name: &str| environment_value(&environment, name);
-    let instruction = instruction.expanded('\\', &lookup).map_err(invalid)?;
+    let environment = Environment::new(&config.env);
+    let instruction = instruction.expanded('\\', &|name| environment.value(name)).map_err(invalid)?;
     apply(config, &instruction, cmd_set).map_err(invalid)
 }
 
@@ -81,6 +83,30 @@ fn change_one(config: &mut ImageConfig, change: &str, cmd_set: &mut bool) -> Res
 pub(crate) fn environment_value(environment: &[String], name: &str) -> Option<String> {
     let is_it = |line: &&String| line.split_once('=').map_or(line.as_str(), |(name, _)| name) == name;
     environment.iter().rev().find(is_it).map(|line| line.split_once('=').map_or("", |(_, value)| value).to_owned())
+}
+
+/// The values of an environment by name, found at once however many there are.
+#[derive(Debug)]
+pub(crate) struct Environment<'a> {
+    lines: &'a [String],
+    /// Made when the first value is asked for: most instructions ask for none.
+    values: OnceCell<HashMap<&'a str, &'a str>>,
+}
+
+impl<'a> Environment<'a> {
+    /// An environment of `NAME=value` lines.
+    pub(crate) const fn new(lines: &'a [String]) -> Self {
+        Self { lines, values: OnceCell::new() }
+    }
+
+    /// The value of `name`.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        let values = self.values.get_or_init(|| {
+            // The last of several wins.
+            self.lines.iter().map(|line| line.split_once('=').unwrap_or((line, ""))).collect()
+        });
+        values.get(name).map(|value| (*value).to_owned())
+    }
 }
 
 impl Instruction {
@@ -137,9 +163,7 @@ impl Copy {
 /// `cmd_set` tells whether the CMD comes from this Dockerfile rather than from the base.
 pub(crate) fn apply(config: &mut ImageConfig, instruction: &Instruction, cmd_set: &mut bool) -> Result<(), Problem> {
     match instruction {
-        Instruction::Env(list) => {
-            list.iter().for_each(|pair| set_environment(&mut config.env, &pair.name, &pair.value))
-        }
+        Instruction::Env(list) => set_environment(&mut config.env, list),
         Instruction::Label(list) => {
             config.labels.extend(list.iter().map(|pair| (pair.name.clone(), pair.value.clone())));
         }
@@ -181,12 +205,20 @@ pub(crate) fn apply(config: &mut ImageConfig, instruction: &Instruction, cmd_set
     Ok(())
 }
 
-fn set_environment(environment: &mut Vec<String>, name: &str, value: &str) {
-    let line = format!("{name}={value}");
-    let same = |old: &&mut String| old.split_once('=').map_or(old.as_str(), |(old, _)| old) == name;
-    match environment.iter_mut().find(same) {
-        Some(old) => *old = line,
-        None => environment.push(line),
+/// Names that are there keep their place.
+fn set_environment(environment: &mut Vec<String>, list: &[Pair]) {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, line) in environment.iter().enumerate() {
+        let name = line.split_once('=').map_or(line.as_str(), |(name, _)| name);
+        places.entry(name.to_owned()).or_insert(place);
+    }
+    for Pair { name, value } in list {
+        let line = format!("{name}={value}");
+        let place = *places.entry(name.clone()).or_insert(environment.len());
+        match environment.get_mut(place) {
+            Some(old) => *old = line,
+            None => environment.push(line),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub use error::{DockerfileError, Problem};
 pub use expand::{ExpandError, MAX_EXPANDED_BYTES, MAX_NESTING, expand, expand_words};
 pub use parse::{MAX_STAGES, MAX_STEPS};
 
-pub(crate) use change::{apply, argv, environment_value, is_signal};
+pub(crate) use change::{Environment, apply, argv, environment_value, is_signal};
 pub(crate) use copy::refuse_remote;
 pub(crate) use expand::Growth;
 pub(crate) use parse::parse_trigger;

@@ -83,6 +83,14 @@ pub enum StoreError {
         /// What the registry said.
         reason: String,
     },
+    /// The registry does not take the user and password of a login.
+    #[error("login to {registry} failed: unauthorized: incorrect username or password ({reason})")]
+    LoginRefused {
+        /// The registry's host.
+        registry: String,
+        /// What the registry said.
+        reason: String,
+    },
     /// The registry has no such image.
     #[error("manifest for {0} not found")]
     NotInRegistry(String),
@@ -121,6 +129,7 @@ impl StoreError {
             Self::TooLarge { .. } => "too_large",
             Self::NoWasmPlatform { .. } => "no_wasm_platform",
             Self::Denied { .. } => "registry_denied",
+            Self::LoginRefused { .. } => "login_refused",
             Self::NotInRegistry(_) => "not_in_registry",
             Self::Registry { .. } => "registry_failed",
             Self::DiskFull(_) => "disk_full",

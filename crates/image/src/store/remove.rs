@@ -81,16 +81,21 @@ impl Store {
         Ok(report)
     }
 
-    /// Removes dangling images (or all unused ones) and collects content nothing refers to. `used` must not call what
-    /// changes the store.
+    /// Removes those dangling images (or all unused ones) that are `wanted` gone, and collects content nothing refers
+    /// to. `wanted` and `used` must not call what changes the store.
     ///
     /// # Errors
     /// The host's file system fails.
-    pub fn prune(&self, all: bool, used: &dyn Fn(&Digest) -> bool) -> Result<PruneReport, StoreError> {
+    pub fn prune(
+        &self,
+        all: bool,
+        wanted: &dyn Fn(&Image) -> bool,
+        used: &dyn Fn(&Digest) -> bool,
+    ) -> Result<PruneReport, StoreError> {
         let mut removed = RemoveReport::default();
         {
             let _changing = self.changing.lock();
-            for image in self.images()? {
+            for image in self.images()?.into_iter().filter(|image| wanted(image)) {
                 let dangling = image.tags.is_empty() && image.repo_digests.is_empty();
                 if (dangling || all) && !used(&image.id) && !self.pins.lock().holds(&image.id) {
                     self.untag_all(&image.id, &mut removed)?;

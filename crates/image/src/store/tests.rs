@@ -139,7 +139,7 @@ fn an_image_in_use_is_removed_by_docker_s_rules() {
     assert!(store.resolve(&id).is_ok());
     assert!(store.remove(&id, true, &user(false)).is_ok());
     assert!(store.tree(&store.resolve(&id).expect("kept for its container")).is_ok());
-    assert!(store.prune(false, &|_| true).expect("pruned").removed.deleted.is_empty());
+    assert!(store.prune(false, &|_| true, &|_| true).expect("pruned").removed.deleted.is_empty());
     assert_eq!(store.remove(&id, false, &nobody).expect("unused").deleted[0], image.id);
 }
 
@@ -149,11 +149,11 @@ fn prune_takes_dangling_images_or_all_unused_ones() {
     let named = image_of(&store, "1", &["a"]);
     let dangling = image_of(&store, "2", &["a"]);
     assert!(store.resolve(&named.id.to_string()).expect("still there").tags.is_empty(), "the tag moved");
-    let report = store.prune(false, &|_| false).expect("pruned");
+    let report = store.prune(false, &|_| true, &|_| false).expect("pruned");
     assert_eq!(report.removed.deleted[0], named.id);
     assert!(report.reclaimed > 0);
-    assert!(store.prune(true, &|id| *id == dangling.id).expect("pruned").removed.deleted.is_empty());
-    assert_eq!(store.prune(true, &|_| false).expect("pruned").removed.untagged, ["a:latest"]);
+    assert!(store.prune(true, &|_| true, &|id| *id == dangling.id).expect("pruned").removed.deleted.is_empty());
+    assert_eq!(store.prune(true, &|_| true, &|_| false).expect("pruned").removed.untagged, ["a:latest"]);
     assert_eq!(files_in(&store.paths.layers), 0);
 }
 
@@ -166,7 +166,7 @@ fn a_lease_keeps_content_of_a_removed_image() {
     assert!(store.resolve("a").is_err());
     assert!(Tree::open(&[image.layers[0].path.clone()]).is_ok());
     drop(lease);
-    store.prune(false, &|_| false).expect("pruned");
+    store.prune(false, &|_| true, &|_| false).expect("pruned");
     assert!(Tree::open(&[image.layers[0].path.clone()]).is_err());
 }
 
@@ -174,7 +174,7 @@ fn a_lease_keeps_content_of_a_removed_image() {
 fn a_new_layer_survives_collection_until_an_image_used_it() {
     let (_folder, store) = open();
     let layer = layer_of(&store, "a", "1");
-    store.prune(true, &|_| false).expect("pruned");
+    store.prune(true, &|_| true, &|_| false).expect("pruned");
     assert!(store.layer_path(&layer).is_ok());
     let image = store.create(&ImageConfig::default(), std::slice::from_ref(&layer), &[], &[]).expect("an image");
     store.remove(&image.id.to_string(), false, &nobody).expect("removed");
@@ -188,7 +188,7 @@ fn collecting_while_images_come_and_go_loses_nothing() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                store.prune(false, &|_| false).expect("pruned");
+                store.prune(false, &|_| true, &|_| false).expect("pruned");
             }
         });
         let makers: Vec<_> = (0..3)

@@ -36,20 +36,32 @@ impl Namespace<'_> {
             _ => return Ok(()),
         };
         let to = self.make_upper(folder)?;
+        self.add_entry(|names| names.copy_entry_up(folder, &to, name, entry, &source, keep))
+    }
+
+    fn copy_entry_up(
+        &mut self,
+        folder: &mut Spot,
+        to: &Folder,
+        name: &str,
+        entry: &Entry,
+        source: &Source,
+        keep: bool,
+    ) -> Result<()> {
         let root = self.make_upper_root()?;
         let temporary = self.temporary();
         if entry.kind(&self.view.tree) == Kind::Symlink {
             let target = self.link_target(folder, name, entry)?;
             rustix::fs::symlinkat(&target, &root, &temporary)?;
-            return finish(&root, &temporary, &to, name);
+            return finish(&root, &temporary, to, name);
         }
         let size = if keep { source.size } else { 0 };
         if !self.view.shared.budget.take(size) {
             return Err(Errno::Quota);
         }
-        let copied = self.copy_file(&root, &temporary, &source, size);
-        match copied.and_then(|file| finish(&root, &temporary, &to, name).map(|()| file)) {
-            Ok(file) => self.switch(&source, file),
+        let copied = self.copy_file(&root, &temporary, source, size);
+        match copied.and_then(|file| finish(&root, &temporary, to, name).map(|()| file)) {
+            Ok(file) => self.switch(source, file),
             Err(error) => {
                 self.view.shared.budget.give(size);
                 let _ = rustix::fs::unlinkat(&root, &temporary, AtFlags::empty());

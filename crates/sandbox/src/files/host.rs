@@ -261,6 +261,15 @@ fn by_name(folder: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd
     Ok(rustix::fs::openat(at, *last, flags, Mode::empty())?)
 }
 
+/// Does what may wait for a disk without holding up the other tasks of this thread.
+pub(super) fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;

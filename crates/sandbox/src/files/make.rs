@@ -29,7 +29,7 @@ impl Namespace<'_> {
     pub(super) fn make_directory(&mut self, base: &Descriptor, path: &str) -> Result<()> {
         let Resolved { mut parent, name, .. } = self.vacant(base, path)?;
         self.may_make(&parent, &name)?;
-        let owner = Owner::of(&self.view.user, FOLDER_MODE);
+        let owner = Owner::of(self.user, FOLDER_MODE);
         match &parent.form {
             Form::Union { .. } => self.make_union_folder(&mut parent, &name, owner),
             Form::Host(host) => {
@@ -44,7 +44,12 @@ impl Namespace<'_> {
 
     fn make_union_folder(&mut self, parent: &mut Spot, name: &str, owner: Owner) -> Result<()> {
         let upper = self.make_upper(parent)?;
-        if !self.has_lower(parent, name)? {
+        let has_lower = self.has_lower(parent, name)?;
+        self.add_entry(|names| names.make_upper_folder(&upper, name, owner, has_lower))
+    }
+
+    fn make_upper_folder(&mut self, upper: &Folder, name: &str, owner: Owner, has_lower: bool) -> Result<()> {
+        if !has_lower {
             return make_folder(upper.as_fd(), name, owner).map(drop);
         }
         // What the layers had here was removed and must not come back: the folder is opaque before it is seen.
@@ -52,7 +57,7 @@ impl Namespace<'_> {
         let temporary = self.temporary();
         let made = make_folder(root.as_fd(), &temporary, owner)?;
         make_opaque(made.as_fd())?;
-        rustix::fs::renameat(&root, &temporary, &upper, name)?;
+        rustix::fs::renameat(&root, &temporary, upper, name)?;
         unhide(upper.as_fd(), name)
     }
 
@@ -75,7 +80,7 @@ impl Namespace<'_> {
         match &parent.form {
             Form::Union { .. } => {
                 let upper = self.make_upper(&mut parent)?;
-                rustix::fs::symlinkat(target, &upper, &name)?;
+                self.add_entry(|_| Ok(rustix::fs::symlinkat(target, &upper, &name)?))?;
                 if self.has_lower(&parent, &name)? { unhide(upper.as_fd(), &name) } else { Ok(()) }
             }
             Form::Host(host) => {
@@ -84,7 +89,7 @@ impl Namespace<'_> {
                 Ok(())
             }
             Form::Memory(node) => {
-                let owner = Owner::of(&self.view.user, LINK_MODE);
+                let owner = Owner::of(self.user, LINK_MODE);
                 self.memory(parent.mount)?.make_link(node, &name, target, owner)
             }
             Form::Synthetic => Err(Errno::ReadOnly),
@@ -120,7 +125,8 @@ impl Namespace<'_> {
             (Form::Union { upper: Some(upper), .. }, Form::Union { .. }) => {
                 let upper = Arc::clone(upper);
                 let folder = self.make_upper(&mut target.parent)?;
-                rustix::fs::linkat(&upper, old, &folder, &target.name, AtFlags::empty())?;
+                let link = || rustix::fs::linkat(&upper, old, &folder, &target.name, AtFlags::empty());
+                self.add_entry(|_| Ok(link()?))?;
                 let hidden = self.has_lower(&target.parent, &target.name)?;
                 if hidden { unhide(folder.as_fd(), &target.name) } else { Ok(()) }
             }
@@ -145,7 +151,7 @@ impl Namespace<'_> {
 
     /// What a guest makes in a mounted folder of the host belongs to its user, where the worker may give files away.
     pub(super) fn give_to_user(&self, folder: &Folder, name: &str) {
-        let user = &self.view.user;
+        let user = self.user;
         if (user.uid, user.gid) == (0, 0) || !rustix::process::geteuid().is_root() {
             return;
         }

@@ -47,9 +47,11 @@ mod view;
 mod visit;
 
 pub(crate) use clock::now_ns;
+pub(crate) use view::Reserved;
 
 pub use access::{Access, Create, Follow};
 pub use descriptor::Descriptor;
+pub(crate) use descriptor::Place;
 pub use errno::Errno;
 pub use listing::Listing;
 pub use node::{DirEntry, Kind, Stat, Times};

@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use sprat_image::{NodeKind, Tree};
 
 use super::errno::{Errno, Result};
-use super::memory::MemoryMount;
+use super::memory::{MemoryMount, Owner};
 use super::shared::Shared;
 use super::{Kind, host, path};
 use crate::{Mount, MountSource, SandboxError};
@@ -111,7 +111,11 @@ impl Mounts {
 
 fn source(mount: &Mount, target: &str, shared: &Shared) -> Result<Source, String> {
     match &mount.source {
-        MountSource::Memory(limit) => Ok(Source::Memory(shared.memory(target, *limit))),
+        MountSource::Memory(bytes) => Ok(Source::Memory(shared.memory(target, *bytes, MemoryMount::EVERYBODY))),
+        MountSource::OwnedMemory { bytes, mode, uid, gid } => {
+            let owner = Owner { uid: *uid, gid: *gid, mode: *mode };
+            Ok(Source::Memory(shared.memory(target, *bytes, owner)))
+        }
         MountSource::Host(path) => host_source(path),
     }
 }

@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 use sprat_image::NodeId;
 
 use super::budget::Budget;
-use super::memory::MemoryMount;
+use super::memory::{MemoryMount, Owner};
 use super::open_file::OpenFile;
+use crate::Limits;
 
 /// Entries of the table of open files from which on dead ones are thrown out.
 const FIRST_SWEEP: usize = 64;
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     /// Bytes of its files.
     pub(super) budget: Budget,
+    /// Files, folders and links that are in it, whiteouts not counted: the image bounds those.
+    pub(super) entries: Budget,
     /// Guards all names of the view.
     pub(super) state: Mutex<State>,
     memory: Mutex<BTreeMap<Box<str>, Arc<MemoryMount>>>,
@@ -93,10 +96,12 @@ impl OpenFiles {
 }
 
 impl Shared {
-    fn new(path: &Path, disk_bytes: u64, visiting: bool) -> Self {
+    fn new(path: &Path, limits: &Limits, visiting: bool) -> Self {
+        let budget = |limit: u64| Budget::new((limit > 0).then_some(limit));
         Self {
             path: path.to_owned(),
-            budget: Budget::new((disk_bytes > 0).then_some(disk_bytes)),
+            budget: budget(limits.disk_bytes),
+            entries: budget(limits.disk_entries),
             state: Mutex::default(),
             memory: Mutex::default(),
             visiting,
@@ -104,28 +109,28 @@ impl Shared {
     }
 
     /// What a visit to the upper folder `path` has: it is shared with nobody.
-    pub(super) fn visiting(path: &Path, disk_bytes: u64) -> Arc<Self> {
-        Arc::new(Self::new(path, disk_bytes, true))
+    pub(super) fn visiting(path: &Path, limits: &Limits) -> Arc<Self> {
+        Arc::new(Self::new(path, limits, true))
     }
 
-    /// What belongs to the upper folder `path`; a view without one shares nothing. The first view's limit counts (0 is none).
-    pub(super) fn of(path: &Path, disk_bytes: u64) -> Arc<Self> {
+    /// What belongs to the upper folder `path`; a view without one shares nothing. The first view's limits count.
+    pub(super) fn of(path: &Path, limits: &Limits) -> Arc<Self> {
         if path.as_os_str().is_empty() {
-            return Arc::new(Self::new(path, disk_bytes, false));
+            return Arc::new(Self::new(path, limits, false));
         }
         let mut registry = REGISTRY.lock();
         if let Some(shared) = registry.get(path).and_then(Weak::upgrade) {
             return shared;
         }
-        let shared = Arc::new(Self::new(path, disk_bytes, false));
+        let shared = Arc::new(Self::new(path, limits, false));
         registry.insert(path.to_owned(), Arc::downgrade(&shared));
         shared
     }
 
     /// The file system in memory at a target.
-    pub(super) fn memory(&self, target: &str, limit: u64) -> Arc<MemoryMount> {
+    pub(super) fn memory(&self, target: &str, limit: u64, owner: Owner) -> Arc<MemoryMount> {
         let mut memory = self.memory.lock();
-        Arc::clone(memory.entry(target.into()).or_insert_with(|| Arc::new(MemoryMount::new(limit))))
+        Arc::clone(memory.entry(target.into()).or_insert_with(|| Arc::new(MemoryMount::new(limit, owner))))
     }
 }
 

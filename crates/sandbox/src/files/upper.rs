@@ -71,13 +71,15 @@ impl Namespace<'_> {
         self.upper_root()?.ok_or(Errno::ReadOnly)
     }
 
-    /// Counts the bytes that are in the upper folder already.
+    /// Counts the bytes and entries that are in the upper folder already.
     pub(super) fn count_upper(&mut self) -> Result<()> {
         if self.state.counted {
             return Ok(());
         }
         if let Some(upper) = self.upper_root()? {
-            self.view.shared.budget.add(bytes_in(&upper)?);
+            let (bytes, entries) = count(&upper)?;
+            self.view.shared.budget.add(bytes);
+            self.view.shared.entries.add(entries);
         }
         self.state.counted = true;
         Ok(())
@@ -98,7 +100,10 @@ impl Namespace<'_> {
                 Ok(next) => (next, false),
                 Err(Errno::NoEntry) => {
                     let owner = lower.map_or(Owner::root(FOLDER_MODE), |node| self.view.lower_owner(node));
-                    (make_folder(current.as_fd(), name, owner)?, true)
+                    let folder = make_folder(current.as_fd(), name, owner)?;
+                    // Past the limit too: there are no more of them than the image has folders.
+                    self.view.shared.entries.add(1);
+                    (folder, true)
                 }
                 Err(error) => return Err(error),
             };
@@ -134,11 +139,25 @@ impl Namespace<'_> {
         let root = self.make_upper_root()?;
         let temporary = self.temporary();
         rustix::fs::renameat(folder, name, &root, &temporary)?;
+        self.view.shared.entries.give(1);
         remove_flat(root.as_fd(), &temporary)
+    }
+
+    /// Makes an entry of the upper folder with `make`, if there may be one more.
+    pub(super) fn add_entry<T>(&mut self, make: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if !self.view.shared.entries.take(1) {
+            return Err(Errno::Quota);
+        }
+        let made = make(self);
+        if made.is_err() {
+            self.view.shared.entries.give(1);
+        }
+        made
     }
 
     /// A file or link of the upper folder lost a name: with the last one its bytes are given back, now or when it is closed.
     pub(super) fn release(&mut self, stat: &HostStat) {
+        self.view.shared.entries.give(1);
         if stat.kind != Kind::File || stat.links > 1 {
             return;
         }
@@ -209,15 +228,17 @@ fn remove_flat(folder: BorrowedFd<'_>, name: &str) -> Result<()> {
     Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
 }
 
-/// Bytes of the files in a folder and its folders; a file with several names counts once.
-fn bytes_in(upper: &Folder) -> Result<u64> {
-    let mut total = 0_u64;
+/// Bytes of the files in a folder and its folders (a file with several names counts once), and all that they have but
+/// whiteouts.
+fn count(upper: &Folder) -> Result<(u64, u64)> {
+    let (mut total, mut entries) = (0_u64, 0_u64);
     let mut seen = std::collections::HashSet::new();
     let mut left = vec![PathBuf::from(".")];
     while let Some(path) = left.pop() {
         let folder = host::open_beneath(upper.as_fd(), &path)?;
         for entry in host::entries(folder.as_fd())? {
             let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&entry.name);
+            entries += u64::from(!entry.name.starts_with(path::WHITEOUT_PREFIX.as_bytes()));
             match entry.kind {
                 Kind::Directory => left.push(path.join(name)),
                 Kind::File => {
@@ -230,5 +251,5 @@ fn bytes_in(upper: &Folder) -> Result<u64> {
             }
         }
     }
-    Ok(total)
+    Ok((total, entries))
 }

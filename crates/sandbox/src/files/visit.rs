@@ -41,8 +41,8 @@ impl FileView {
     /// # Errors
     /// A mount can't be used.
     pub fn visit(files: &FilesSpec, tree: Arc<Tree>, limits: &Limits) -> std::result::Result<Self, SandboxError> {
-        let shared = Shared::visiting(&files.upper, limits.disk_bytes);
-        Ok(Self { inner: Arc::new(Inner::over(shared, files, tree, &User::default(), limits)?) })
+        let shared = Shared::visiting(&files.upper, limits);
+        Ok(Self { inner: Arc::new(Inner::over(shared, files, tree, limits)?), user: User::default() })
     }
 
     /// The image's node that a path means, with links followed; `None` if it means none, or one that was changed.

@@ -8,7 +8,7 @@ use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::poll::{self, Arguments};
 use super::streams::{self, Transfer};
-use super::{ProcExit, Process, clocks, environment, fd, path, with_memory};
+use super::{ProcExit, Process, clocks, environment, fd, path, processes, sockets, with_memory};
 
 /// Random bytes made between two yields.
 const RANDOM_CHUNK: u32 = 64 << 10;
@@ -29,7 +29,7 @@ macro_rules! define {
     )*};
 }
 
-/// A linker with all of WASI 0.1.
+/// A linker with all of WASI 0.1, and what starts processes.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Process>> {
     let mut linker = Linker::new(engine);
     define_process(&mut linker)?;
@@ -37,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Process>> {
     define_path(&mut linker)?;
     define_waiting(&mut linker)?;
     define_sockets(&mut linker)?;
+    processes::define(&mut linker)?;
     Ok(linker)
 }
 
@@ -204,21 +205,27 @@ async fn random_get(mut caller: Caller<'_, Process>, buffer: u32, len: u32) -> w
 }
 
 fn define_sockets(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
-    fn no_socket(process: &Process, number: u32) -> Result<(), Errno> {
-        process.descriptors.get(number)?;
-        Err(Errno::NOT_SOCKET)
-    }
+    linker.func_wrap_async(PREVIEW1, "sock_accept", |caller: Caller<'_, Process>, arguments: (u32, u32, u32)| {
+        Box::new(sockets::accept(caller, arguments))
+    })?;
+    linker.func_wrap_async(
+        PREVIEW1,
+        "sock_recv",
+        |caller: Caller<'_, Process>,
+         (fd, iovecs, count, flags, moved_at, flags_at): (u32, u32, u32, u32, u32, u32)| {
+            let transfer = Transfer { fd, iovecs, count, moved_at };
+            Box::new(sockets::receive(caller, transfer, flags, Some(flags_at)))
+        },
+    )?;
+    linker.func_wrap_async(
+        PREVIEW1,
+        "sock_send",
+        |caller: Caller<'_, Process>, (fd, iovecs, count, flags, moved_at): (u32, u32, u32, u32, u32)| {
+            Box::new(sockets::send(caller, Transfer { fd, iovecs, count, moved_at }, flags))
+        },
+    )?;
     define!(linker, |memory, process| {
-        sock_accept(number: u32, _flags: u32, _at: u32) => { let _ = memory; no_socket(process, number) };
-        sock_recv(number: u32, _iovecs: u32, _count: u32, _flags: u32, _len_at: u32, _flags_at: u32) => {
-            let _ = memory;
-            no_socket(process, number)
-        };
-        sock_send(number: u32, _iovecs: u32, _count: u32, _flags: u32, _len_at: u32) => {
-            let _ = memory;
-            no_socket(process, number)
-        };
-        sock_shutdown(number: u32, _how: u32) => { let _ = memory; no_socket(process, number) };
+        sock_shutdown(number: u32, how: u32) => { let _ = memory; sockets::shutdown(process, number, how) };
     });
     Ok(())
 }

@@ -40,6 +40,8 @@ pub(super) mod rights {
     pub(in crate::p1) const DIRECTORY: u64 = ALL & !(FD_READ | 1 << 2 | 1 << 5 | WRITES | POLL);
     /// A regular file, before its access is looked at.
     pub(in crate::p1) const FILE: u64 = ALL & !PATH;
+    /// A socket: also `sock_shutdown` and `sock_accept`.
+    pub(in crate::p1) const SOCKET: u64 = FD_READ | FD_WRITE | POLL | 0b11 << 28;
     /// A standard stream for reading: neither seek nor tell, which is how wasi-libc's `isatty` tells a terminal.
     pub(in crate::p1) const INPUT: u64 = FD_READ | POLL;
     /// A standard stream for writing.
@@ -48,6 +50,9 @@ pub(super) mod rights {
 
 /// `filetype` of a terminal.
 pub(super) const CHARACTER_DEVICE: u8 = 2;
+
+/// `filetype` of a TCP socket.
+pub(super) const SOCKET_STREAM: u8 = 6;
 
 /// `filetype` of what is none of the others.
 pub(super) const UNKNOWN: u8 = 0;

@@ -1,20 +1,22 @@
-//! WASI 0.2: the file interfaces on the file view, the rest from wasmtime-wasi.
-//!
-//! Sockets are linked and refuse everything, as outgoing HTTP does.
+//! WASI 0.2: the file interfaces on the file view, the socket interfaces on the virtual network, the rest from
+//! wasmtime-wasi. Outgoing HTTP is linked and refuses everything.
 
 mod bindings;
 mod files;
+mod processes;
+mod sockets;
 mod streams;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+pub(crate) use processes::ProcessesHost;
 pub(crate) use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
 use self::bindings::wasi::filesystem;
 use crate::component::{HasFiles, Host};
 
-/// A linker with all of WASI 0.2.
+/// A linker with all of WASI 0.2, and `sprat:process`.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -23,6 +25,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     filesystem::preopens::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
+    sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
+    processes::add_to_linker(&mut linker)?;
     Ok(linker)
 }

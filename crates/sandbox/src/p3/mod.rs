@@ -1,9 +1,11 @@
-//! WASI 0.3: the file interfaces on the file view, the rest from wasmtime-wasi.
+//! WASI 0.3: the file interfaces on the file view, the socket interfaces on the virtual network, the rest from
+//! wasmtime-wasi.
 //!
 //! It comes on top of WASI 0.2, which parts of such programs still use.
 
 mod bindings;
 mod files;
+mod sockets;
 mod streams;
 
 pub(crate) use wasmtime_wasi::p3::bindings::{Command, CommandPre};
@@ -24,6 +26,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     filesystem::preopens::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
+    sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -39,8 +39,6 @@ pub struct ProcessStatus {
     pub started_ns: i64,
     /// Time on a CPU in microseconds.
     pub cpu_us: u64,
-    /// Linear memory in bytes.
+    /// Linear memory in bytes, and what its arguments and environment take.
     pub memory_bytes: u64,
-    /// It ended, and the process that started it has not asked for its status.
-    pub ended: bool,
 }

@@ -7,6 +7,8 @@ mod density;
 mod endings;
 mod files;
 mod limits;
+mod network;
+mod processes;
 mod programs;
 mod rig;
 mod streams;

@@ -9,7 +9,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
 use super::ClientError;
-use super::link::{connect, message, parse_answer, soon};
+use super::link::{ANSWER, Link, connect, message, parse_answer};
 use crate::frame::{self, CHUNK_BYTES, ChunkKind, chunk_head};
 use crate::wire::{AttachRequest, IncomingHead, Op};
 
@@ -33,8 +33,9 @@ pub struct Attachment {
 }
 
 /// Attaches to a guest, on a connection of its own.
-pub(super) async fn attach(worker: &str, socket: &Path, request: &AttachRequest) -> Result<Attachment, ClientError> {
-    let (reader, read, writer) = soon(worker, Op::Attach, ask(worker, socket, request)).await?;
+pub(super) async fn attach(link: &Link, request: &AttachRequest) -> Result<Attachment, ClientError> {
+    let asked = ask(link.name(), link.socket(), request);
+    let (reader, read, writer) = link.within(ANSWER, Op::Attach, asked).await?;
     let (to_owner, output) = mpsc::channel(OUTPUT_CHUNKS);
     let (input, from_owner) = mpsc::channel(INPUT_CHUNKS);
     tokio::spawn(carry(reader, read, to_owner, writer, request.stdin.then_some(from_owner)));

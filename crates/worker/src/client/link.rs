@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,12 +21,18 @@ use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
 use crate::wire::{
-    Answer, AnswerTo, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, WantedProgram, Welcome, code,
+    Answer, AnswerTo, Exited, Hello, IncomingHead, MAX_SOCKETS, Op, PROTOCOL, Refusal, Request, WantedProgram, Welcome, code,
 };
 use crate::{GuestId, journal};
 
 /// How long a worker may take for what it answers at once.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a worker that did not answer the last question may take for the next one.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// How long a worker may take to start a guest: the code is there already, but the machine may be busy.
+pub(super) const START: Duration = Duration::from_secs(20);
 
 type Events = mpsc::UnboundedSender<(String, Event)>;
 
@@ -34,6 +41,7 @@ type Events = mpsc::UnboundedSender<(String, Event)>;
 pub(super) struct Link {
     socket: PathBuf,
     next: AtomicU64,
+    process: Option<Arc<WorkerProcess>>,
     shared: Arc<Shared>,
 }
 
@@ -44,6 +52,8 @@ struct Shared {
     outbox: Outbox,
     welcome: OnceLock<Welcome>,
     calls: Mutex<Calls>,
+    /// An answer did not come in time, and nothing came since.
+    silent: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -60,14 +70,20 @@ struct Calls {
 impl Link {
     pub(super) async fn connect(name: &str, socket: &Path, events: Events) -> Result<Arc<Self>, ClientError> {
         let stream = connect(name, socket).await?;
-        let process = WorkerProcess::of(&stream);
+        let process = WorkerProcess::of(&stream).map(Arc::new);
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             outbox: Outbox::new(stream),
             welcome: OnceLock::new(),
             calls: Mutex::default(),
+            silent: AtomicBool::new(false),
         });
-        let link = Arc::new(Self { socket: socket.to_owned(), next: AtomicU64::new(1), shared: Arc::clone(&shared) });
+        let link = Arc::new(Self {
+            socket: socket.to_owned(),
+            next: AtomicU64::new(1),
+            process: process.clone(),
+            shared: Arc::clone(&shared),
+        });
         tokio::spawn(read(shared, process, events, socket.to_owned()));
         let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), owner: true };
         let welcome: Welcome = link.request_soon(Op::Hello, hello).await?;
@@ -82,6 +98,16 @@ impl Link {
 
     pub(super) fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// An answer did not come in time, and nothing came since.
+    pub(super) fn is_silent(&self) -> bool {
+        self.shared.silent.load(Ordering::Acquire)
+    }
+
+    /// The worker's process; nothing if it is this one.
+    pub(super) fn process(&self) -> Option<&WorkerProcess> {
+        self.process.as_deref()
     }
 
     pub(super) fn welcome(&self) -> &Welcome {
@@ -122,14 +148,61 @@ impl Link {
         op: Op,
         body: impl Serialize,
     ) -> Result<T, ClientError> {
-        soon(self.name(), op, self.request(op, body)).await
+        self.within(ANSWER, op, self.request(op, body)).await
     }
 
-    /// Asks for what may take its time.
-    pub(super) async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
+    /// Asks for what may take this long.
+    pub(super) async fn request_within<T: DeserializeOwned>(
+        &self,
+        patience: Duration,
+        op: Op,
+        body: impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.within(patience, op, self.request(op, body)).await
+    }
+
+    /// Waits for an answer, for at most `patience`; one that does not come makes the worker a silent one. Callers of a
+    /// silent one wait a moment only: when it goes on it does what it was asked meanwhile, and is heard of again.
+    pub(super) async fn within<T>(
+        &self,
+        patience: Duration,
+        op: Op,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let patience = if self.is_silent() { patience.min(SILENT) } else { patience };
+        tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| {
+            self.shared.silent.store(true, Ordering::Release);
+            let reason = format!("no answer to {} within {} s", op.name(), patience.as_secs());
+            Err(ClientError::Silent { name: self.name().to_owned(), reason })
+        })
+    }
+
+    /// Asks for what nobody waits for. It is done after all that was asked before, even by a worker that is held now.
+    pub(super) fn post(&self, op: Op, body: impl Serialize) {
+        let seq = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Ok(message) = message(seq, op, body) {
+            self.shared.outbox.send(&message, &[]);
+        }
+    }
+
+    async fn request<T: DeserializeOwned>(&self, op: Op, body: impl Serialize) -> Result<T, ClientError> {
+        self.request_with(op, body, Vec::new()).await
+    }
+
+    /// Asks for what may take its time, handing sockets over.
+    pub(super) async fn request_with<T: DeserializeOwned>(
+        &self,
+        op: Op,
+        body: impl Serialize,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<T, ClientError> {
         let name = self.name();
         let seq = self.next.fetch_add(1, Ordering::Relaxed);
-        let message = message(seq, op, body)?;
+        if sockets.len() > MAX_SOCKETS {
+            let message = format!("{} sockets; a worker takes at most {MAX_SOCKETS} at once", sockets.len());
+            return Err(ClientError::Refused { code: code::SOCKETS.to_owned(), message });
+        }
+        let message = message_with(seq, op, sockets.len(), body)?;
         let (answer, answered) = oneshot::channel();
         {
             let mut calls = self.shared.calls.lock();
@@ -139,7 +212,7 @@ impl Link {
             calls.waiting.insert(seq, answer);
         }
         let _waiting = Waiting { shared: &self.shared, seq };
-        self.shared.outbox.send(&message, &[]);
+        self.shared.outbox.send_with(&message, sockets);
         // The reader drops all answers when the worker is gone.
         let answer = answered.await.map_err(|_| ClientError::Gone(name.to_owned()))?;
         let bytes = answer.map_err(|refusal| ClientError::refused(name, refusal))?;
@@ -157,18 +230,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.shared.calls.lock().waiting.remove(&self.seq);
     }
-}
-
-/// Waits for an answer, for at most [`ANSWER`].
-pub(super) async fn soon<T>(
-    name: &str,
-    op: Op,
-    answer: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, ClientError> {
-    tokio::time::timeout(ANSWER, answer).await.unwrap_or_else(|_| {
-        let reason = format!("no answer to {} within {} s", op.name(), ANSWER.as_secs());
-        Err(ClientError::Silent { name: name.to_owned(), reason })
-    })
 }
 
 impl Drop for Link {
@@ -199,7 +260,12 @@ pub(super) async fn connect(name: &str, socket: &Path) -> Result<UnixStream, Cli
 
 /// A request as it is sent.
 pub(super) fn message(seq: u64, op: Op, body: impl Serialize) -> Result<Vec<u8>, ClientError> {
-    frame::message(&Request { seq, op: op.name(), body }).map_err(|Oversized(bytes)| ClientError::Refused {
+    message_with(seq, op, 0, body)
+}
+
+/// A request with which sockets go.
+fn message_with(seq: u64, op: Op, sockets: usize, body: impl Serialize) -> Result<Vec<u8>, ClientError> {
+    frame::message(&Request { seq, op: op.name(), sockets, body }).map_err(|Oversized(bytes)| ClientError::Refused {
         code: code::TOO_LARGE.to_owned(),
         message: format!(
             "the request {} has {bytes} bytes; a worker takes at most {}",
@@ -224,7 +290,7 @@ fn unreadable(error: &serde_json::Error) -> Refusal {
 }
 
 /// Reads until the worker or the client is gone.
-async fn read(shared: Arc<Shared>, process: Option<WorkerProcess>, events: Events, socket: PathBuf) {
+async fn read(shared: Arc<Shared>, process: Option<Arc<WorkerProcess>>, events: Events, socket: PathBuf) {
     let end = tokio::select! {
         end = read_messages(&shared, &events) => end,
         () = shared.outbox.run(|| ()) => End::Closed,
@@ -277,6 +343,7 @@ async fn read_messages(shared: &Shared, events: &Events) -> End {
 
 impl Shared {
     fn take(&self, message: Bytes, events: &Events) {
+        self.silent.store(false, Ordering::Release);
         let head = match serde_json::from_slice::<IncomingHead>(&message) {
             Ok(head) => head,
             Err(error) => return self.take_unread(&message, &error),

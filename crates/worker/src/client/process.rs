@@ -29,13 +29,13 @@ impl WorkerProcess {
         fd.ok().map(Self)
     }
 
-    /// Waits until the process is gone, with all that it held open. One that closed its link and lives on has a newer
-    /// owner.
-    pub(super) async fn ended(self) {
-        let _ = tokio::time::timeout(ENDING, self.0.readable()).await;
+    /// Waits until the process is gone, with all that it held open, for at most 5 s; true if it is. One that closed its
+    /// link and lives on has a newer owner.
+    pub(super) async fn ended(&self) -> bool {
+        tokio::time::timeout(ENDING, self.0.readable()).await.is_ok()
     }
 
-    /// Ends a process that breaks the protocol.
+    /// Ends the process, whatever it does.
     pub(super) fn kill(&self) {
         // It may have ended already.
         let _ = pidfd_send_signal(&self.0, Signal::KILL);

@@ -1,4 +1,4 @@
-//! Landlock: the files that the process may reach, and no TCP.
+//! Landlock: the files that the process may reach, and no TCP unless its guests may.
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,16 @@ pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<St
     }
 }
 
+/// Restricts the process to writing to one file.
+pub(super) fn write_only(file: &Path, warnings: &mut Vec<String>) {
+    let restricted = PathFd::new(file)
+        .map_err(|error| error.to_string())
+        .and_then(|fd| enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string()));
+    if let Err(error) = restricted {
+        warnings.push(format!("landlock: {error}"));
+    }
+}
+
 fn restrict(
     confinement: &Confinement,
     key: &Path,
@@ -64,12 +74,20 @@ fn restrict(
     add(&confinement.write, write);
     add(&[key.to_owned(), SELF.into()], read);
     add(&TERMINALS.map(PathBuf::from), device);
-    let mut ruleset = Ruleset::default()
+    enforce(rules, confinement.network)
+}
+
+/// Allows these accesses and no other; `network`: those to the network are not looked at.
+fn enforce(
+    rules: impl IntoIterator<Item = (PathFd, BitFlags<AccessFs>)>,
+    network: bool,
+) -> Result<RestrictionStatus, RulesetError> {
+    let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::from_all(KNOWN))?
-        .scope(Scope::from_all(KNOWN))?
-        .create()?;
+        .scope(Scope::from_all(KNOWN))?;
+    let ruleset = if confinement.network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
+    let mut ruleset = ruleset.create()?;
     for (fd, access) in rules {
         ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
     }

@@ -4,9 +4,10 @@
 //! each version, and landlock has the files. Refused calls give EPERM; `clone3`, whose flags can't be seen, gives ENOSYS,
 //! so that the C library makes its threads by `clone`.
 //!
-//! No new socket can be had: landlock lets a process connect to any Unix socket of its user, the daemon's own included,
-//! and whoever drives the daemon needs no other way out. The listener is open before the filter is; what it accepts and
-//! pairs of streams are all that a worker needs. Nor can other processes be signalled or limited, or the mode of a file
+//! No new Unix socket can be had: landlock lets a process connect to any Unix socket of its user, the daemon's own included,
+//! and whoever drives the daemon needs no other way out. The listener is open before the filter is; what it accepts, what it
+//! is handed and pairs of streams are all that a worker needs. Only one whose guests may use the host's network may make
+//! sockets, TCP and UDP ones alone; a socket's kind can't be changed later. Nor can other processes be signalled or limited, or the mode of a file
 //! that is not open be changed: landlock knows neither, or only on the newest kernels.
 
 use std::collections::BTreeMap;
@@ -37,11 +38,6 @@ const REFUSED: &[i64] = &[
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_vfork,
-    // Sockets of others.
-    libc::SYS_socket,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
     // Modes and attributes by name, which landlock does not look at.
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
@@ -128,12 +124,18 @@ const REFUSED: &[i64] = &[
     libc::SYS_personality,
 ];
 
+/// Calls that make sockets and join them; refused unless the guests may use the host's network.
+const SOCKETS: &[i64] = &[libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
+
+/// The old way to sockets of whole packets (`SOCK_PACKET`), also for the internet families.
+const SOCK_PACKET: libc::c_int = 10;
+
 /// The bits of a socket's type that are no flags.
 const SOCKET_TYPE: u64 = 0xf;
 
 /// Refuses the calls for this thread and all later ones.
-pub(super) fn apply(warnings: &mut Vec<String>) {
-    for filter in filters() {
+pub(super) fn apply(network: bool, warnings: &mut Vec<String>) {
+    for filter in filters(network) {
         let applied = filter
             .map_err(|error| error.to_string())
             .and_then(|filter| seccompiler::apply_filter_all_threads(&filter).map_err(|error| error.to_string()));
@@ -144,13 +146,18 @@ pub(super) fn apply(warnings: &mut Vec<String>) {
     }
 }
 
-fn filters() -> impl Iterator<Item = Result<BpfProgram, BackendError>> {
+fn filters(network: bool) -> impl Iterator<Item = Result<BpfProgram, BackendError>> {
     let other_numbers = cfg!(target_arch = "x86_64").then(|| Ok(x32_refused()));
-    [refusals(), missing_clone3()].into_iter().chain(other_numbers)
+    [refusals(network), missing_clone3()].into_iter().chain(other_numbers)
 }
 
-fn refusals() -> Result<BpfProgram, BackendError> {
+fn refusals(network: bool) -> Result<BpfProgram, BackendError> {
     let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    if network {
+        rules.insert(libc::SYS_socket, other_sockets()?);
+    } else {
+        rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new())));
+    }
     // A pair of datagram sockets could be given another address.
     let stream = SeccompCmpOp::MaskedEq(SOCKET_TYPE);
     let pairs = [
@@ -175,6 +182,23 @@ fn refusals() -> Result<BpfProgram, BackendError> {
         inject.iter().map(|call| argument(1, SeccompCmpOp::Eq, u64::from(*call as u32))).collect();
     rules.insert(libc::SYS_ioctl, ioctls?);
     filter(rules, libc::EPERM)
+}
+
+/// Sockets that are neither TCP nor UDP.
+fn other_sockets() -> Result<Vec<SeccompRule>, BackendError> {
+    let none_of = |index: u8, values: &[libc::c_int]| {
+        let differs = |value: &libc::c_int| {
+            SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, unsigned(*value))
+        };
+        SeccompRule::new(values.iter().map(differs).collect::<Result<_, _>>()?)
+    };
+    let others = [libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, SOCK_PACKET];
+    let mut rules =
+        vec![none_of(0, &[libc::AF_INET, libc::AF_INET6])?, none_of(2, &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP])?];
+    for kind in others {
+        rules.push(argument(1, SeccompCmpOp::MaskedEq(SOCKET_TYPE), unsigned(kind))?);
+    }
+    Ok(rules)
 }
 
 fn missing_clone3() -> Result<BpfProgram, BackendError> {

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Command;
 
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, ipproto, socket};
 use rustix::process::Pid;
 
 use crate::WorkerOptions;
@@ -42,6 +44,11 @@ fn confined_process() {
     report("unix-pair", UnixStream::pair().is_ok());
     report("unix-connect", UnixStream::connect(folder.join("socket")).is_ok());
     report("unix-datagram-pair", UnixDatagram::pair().is_ok());
+    report("netlink", socket(AddressFamily::NETLINK, SocketType::RAW, None).is_ok());
+    report(
+        "raw",
+        !socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP)).is_err_and(|error| error == Errno::PERM),
+    );
     report("chmod", std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).is_ok());
     report("limit-parent", !is_refused(libc::SYS_prlimit64, rustix::process::getppid().map_or(1, Pid::as_raw_pid)));
     report("signal-self", rustix::process::test_kill_process(rustix::process::getpid()).is_ok());
@@ -68,8 +75,8 @@ fn is_refused(call: libc::c_long, argument: libc::c_int) -> bool {
     result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
-#[test]
-fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
+/// What a process says that is confined, with or without the host's network.
+fn confined(network: bool) -> String {
     let dir = tempfile::tempdir().unwrap();
     let (read, write) = (dir.path().join("read"), dir.path().join("write"));
     std::fs::create_dir(&read).unwrap();
@@ -79,6 +86,7 @@ fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
     std::fs::write(&options.key, "key").unwrap();
     options.confinement.read = vec![read];
     options.confinement.write = vec![write];
+    options.confinement.network = network;
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "confine::tests::confined_process", "--ignored", "--nocapture"])
         .env(MARK, serde_json::to_string(&options).unwrap())
@@ -86,7 +94,29 @@ fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let report: std::collections::BTreeMap<&str, &str> = said.lines().filter_map(|line| line.split_once(' ')).collect();
+    said
+}
+
+fn report(said: &str) -> std::collections::BTreeMap<&str, &str> {
+    said.lines().filter_map(|line| line.split_once(' ')).collect()
+}
+
+#[test]
+fn a_confined_process_with_the_hosts_network_makes_tcp_and_udp_sockets_and_no_others() {
+    let said = confined(true);
+    let report = report(&said);
+    for what in ["tcp-connect", "tcp-bind", "udp", "unix-pair"] {
+        assert_eq!(report[what], "could", "{what}\n{said}");
+    }
+    for what in ["unix-connect", "unix-datagram-pair", "netlink", "raw", "exec"] {
+        assert_eq!(report[what], "refused", "{what}\n{said}");
+    }
+}
+
+#[test]
+fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
+    let said = confined(false);
+    let report = report(&said);
     let landlock = !report["warnings"].contains("landlock: this kernel has none");
     for what in [
         "exec",
@@ -97,6 +127,8 @@ fn a_confined_process_reaches_what_it_was_given_and_nothing_else() {
         "unshare",
         "unix-connect",
         "unix-datagram-pair",
+        "netlink",
+        "raw",
         "chmod",
         "limit-parent",
         "signal-parent",

@@ -10,8 +10,8 @@ use sprat_sandbox::Stream;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends one line of the log file.
-pub(super) fn encode(out: &mut Vec<u8>, text: &[&[u8]], stream: Stream, time: Timestamp) {
+/// Appends one line of the log file. `attributes` is a JSON object, or nothing.
+pub(super) fn encode(out: &mut Vec<u8>, text: &[&[u8]], stream: Stream, time: Timestamp, attributes: &str) {
     out.extend_from_slice(b"{\"log\":\"");
     match text {
         [one] => escape(out, one),
@@ -23,7 +23,12 @@ pub(super) fn encode(out: &mut Vec<u8>, text: &[&[u8]], stream: Stream, time: Ti
         Stream::Stdout => b"stdout",
         Stream::Stderr => b"stderr",
     });
-    out.extend_from_slice(b"\",\"time\":\"");
+    out.extend_from_slice(b"\"");
+    if !attributes.is_empty() {
+        out.extend_from_slice(b",\"attrs\":");
+        out.extend_from_slice(attributes.as_bytes());
+    }
+    out.extend_from_slice(b",\"time\":\"");
     // Writing to a vector can't fail.
     let _ = write!(out, "{time}");
     out.extend_from_slice(b"\"}\n");
@@ -73,7 +78,7 @@ mod tests {
 
     fn encoded(text: &[u8]) -> String {
         let mut out = Vec::new();
-        encode(&mut out, &[text], Stream::Stdout, Timestamp::from_second(1_700_000_000).unwrap());
+        encode(&mut out, &[text], Stream::Stdout, Timestamp::from_second(1_700_000_000).unwrap(), "");
         String::from_utf8(out).unwrap()
     }
 
@@ -84,6 +89,14 @@ mod tests {
             "{\"log\":\"a \\\"b\\\" \\u003cc\\u003e \\u0026 \\u0001\\r\\n\",\"stream\":\"stdout\",\
              \"time\":\"2023-11-14T22:13:20Z\"}\n"
         );
+    }
+
+    #[test]
+    fn attributes_stand_before_the_time() {
+        let mut out = Vec::new();
+        encode(&mut out, &[b"x\n"], Stream::Stderr, Timestamp::UNIX_EPOCH, r#"{"tag":"t"}"#);
+        let expected = r#"{"log":"x\n","stream":"stderr","attrs":{"tag":"t"},"time":"1970-01-01T00:00:00Z"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}\n"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ const BATCH_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     options: LogOptions,
+    attributes: Arc<str>,
     open: Arc<OpenLogs>,
     slot: Option<Slot>,
     stdout: Partial,
@@ -40,13 +41,22 @@ struct Partial {
 
 impl LogWriter {
     pub(crate) fn new(options: LogOptions, open: Arc<OpenLogs>) -> Self {
-        Self { options, open, slot: None, stdout: Partial::default(), stderr: Partial::default(), lost: 0, retry: None }
+        Self {
+            attributes: options.attributes.as_str().into(),
+            options,
+            open,
+            slot: None,
+            stdout: Partial::default(),
+            stderr: Partial::default(),
+            lost: 0,
+            retry: None,
+        }
     }
 
     /// Takes what the guest wrote; whole lines are in the file afterwards.
     pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let now = Timestamp::now();
-        let mut batch = Batch::default();
+        let mut batch = self.batch();
         let mut rest = bytes;
         while !rest.is_empty() {
             let partial = match stream {
@@ -64,7 +74,7 @@ impl LogWriter {
     /// Writes lines whose end will not come.
     pub(crate) fn finish(&mut self) {
         let now = Timestamp::now();
-        let mut batch = Batch::default();
+        let mut batch = self.batch();
         self.stdout.flush(Stream::Stdout, now, &mut batch);
         self.stderr.flush(Stream::Stderr, now, &mut batch);
         self.append(&mut batch);
@@ -83,7 +93,11 @@ impl LogWriter {
             }
             self.lost += batch.lines;
         }
-        *batch = Batch::default();
+        *batch = self.batch();
+    }
+
+    fn batch(&self) -> Batch {
+        Batch { bytes: Vec::new(), lines: 0, attributes: Arc::clone(&self.attributes) }
     }
 
     fn try_append(&mut self, batch: &Batch) -> io::Result<()> {
@@ -149,10 +163,11 @@ impl LogWriter {
 }
 
 /// Encoded lines on their way to the file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch {
     bytes: Vec<u8>,
     lines: u64,
+    attributes: Arc<str>,
 }
 
 impl Partial {
@@ -189,10 +204,10 @@ impl Partial {
     fn emit(&mut self, end: &[u8], stream: Stream, now: Timestamp, batch: &mut Batch) {
         let time = self.began.unwrap_or(now);
         if self.text.is_empty() {
-            line::encode(&mut batch.bytes, &[end], stream, time);
+            line::encode(&mut batch.bytes, &[end], stream, time, &batch.attributes);
         } else {
             let text = std::mem::take(&mut self.text);
-            line::encode(&mut batch.bytes, &[&text, end], stream, time);
+            line::encode(&mut batch.bytes, &[&text, end], stream, time, &batch.attributes);
         }
         batch.lines += 1;
     }
@@ -220,7 +235,7 @@ mod tests {
     use crate::LogLine;
 
     fn writer(path: PathBuf, max_size: u64, max_files: u32) -> LogWriter {
-        LogWriter::new(LogOptions { path, max_size, max_files }, Arc::new(OpenLogs::new(2)))
+        LogWriter::new(LogOptions { path, max_size, max_files, attributes: String::new() }, Arc::new(OpenLogs::new(2)))
     }
 
     fn lines(path: &std::path::Path) -> Vec<LogLine> {
@@ -386,7 +401,13 @@ mod tests {
     fn only_so_many_files_are_open_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let open = Arc::new(OpenLogs::new(2));
-        let options = |number: u32| LogOptions { path: dir.path().join(number.to_string()), max_size: 0, max_files: 1 };
+        let attributes = String::new;
+        let options = |number: u32| LogOptions {
+            path: dir.path().join(number.to_string()),
+            max_size: 0,
+            max_files: 1,
+            attributes: attributes(),
+        };
         let mut logs: Vec<LogWriter> = (0..5).map(|n| LogWriter::new(options(n), Arc::clone(&open))).collect();
         for _ in 0..2 {
             for log in &mut logs {

@@ -3,6 +3,8 @@
 //! A request is done inline; only a start that has to wait becomes a task. A request that is not understood is refused,
 //! the connection goes on; only a frame past the size limit ends it, since the next one can't be found.
 
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,14 +17,15 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
 use super::Server;
+use crate::descriptors;
 use crate::frame::{self, Oversized};
 use crate::host::Host;
-use crate::outbox::{Outbox, read_some};
+use crate::outbox::Outbox;
 use crate::wire::{
-    AttachRequest, Hello, ListRequest, Named, Op, Outgoing, PROTOCOL, PauseRequest, Payload, Refusal, RequestBody,
-    RequestHead, ResizeRequest, StopRequest, Welcome, code,
+    AttachRequest, Hello, ListRequest, Named, Op, Outgoing, PROTOCOL, PauseRequest, Payload, PeerRequest, Refusal,
+    RequestBody, RequestHead, ResizeRequest, StopRequest, Welcome, code,
 };
-use crate::{StartRequest, outbox};
+use crate::{ExecRequest, NetworkChange, StartRequest, outbox};
 
 /// Starts of one connection that may wait at once.
 const STARTS_WAITING: usize = 1024;
@@ -69,15 +72,16 @@ impl<H: Host> Server<H> {
 
     async fn read_requests(self: &Arc<Self>, outbox: &Arc<Outbox>, read: &mut BytesMut) -> Then {
         let starts = Arc::new(Semaphore::new(STARTS_WAITING));
+        let mut sockets = VecDeque::new();
         loop {
             match frame::next_message(read) {
                 Ok(None) => {
-                    if !read_some(outbox.stream(), read).await {
+                    if !descriptors::read(outbox.stream(), read, &mut sockets).await {
                         return Then::End;
                     }
                 }
                 Ok(Some(message)) => {
-                    if let Some(then) = self.dispatch(outbox, &message, &starts).await {
+                    if let Some(then) = self.dispatch(outbox, &message, &mut sockets, &starts).await {
                         return then;
                     }
                 }
@@ -90,7 +94,13 @@ impl<H: Host> Server<H> {
         }
     }
 
-    async fn dispatch(self: &Arc<Self>, outbox: &Arc<Outbox>, message: &[u8], starts: &Arc<Semaphore>) -> Option<Then> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        outbox: &Arc<Outbox>,
+        message: &[u8],
+        sockets: &mut VecDeque<OwnedFd>,
+        starts: &Arc<Semaphore>,
+    ) -> Option<Then> {
         let head: RequestHead<'_> = match serde_json::from_slice(message) {
             Ok(head) => head,
             Err(error) => {
@@ -99,6 +109,12 @@ impl<H: Host> Server<H> {
             }
         };
         let seq = head.seq;
+        if head.sockets > sockets.len() {
+            let message = format!("{} sockets are announced and {} came", head.sockets, sockets.len());
+            answer::<()>(outbox, seq, Err(Refusal::new(code::SOCKETS, message)));
+            return None;
+        }
+        let sockets: Vec<_> = sockets.drain(..head.sockets).collect();
         let Some(op) = Op::parse(&head.op) else {
             let message = format!("this worker does not know the request {:?}; it may be older", head.op);
             answer::<()>(outbox, seq, Err(Refusal::new(code::UNKNOWN_REQUEST, message)));
@@ -107,7 +123,7 @@ impl<H: Host> Server<H> {
         match op {
             Op::Hello => answer(outbox, seq, body(message).and_then(|hello| self.welcome(&hello, outbox))),
             Op::Start => match body(message) {
-                Ok(request) => self.dispatch_start(outbox, seq, request, starts).await,
+                Ok(request) => self.dispatch_start(outbox, seq, (request, sockets), starts).await,
                 Err(refusal) => answer::<()>(outbox, seq, Err(refusal)),
             },
             Op::Attach => match body(message) {
@@ -125,11 +141,15 @@ impl<H: Host> Server<H> {
                 answer(outbox, seq, body(message).and_then(usage));
             }
             Op::Forget => answer(outbox, seq, body(message).and_then(|it: Named| self.forget(&it.id))),
-            Op::Exec | Op::Processes | Op::Supply => {
-                let message = format!("this worker does not serve the request {:?} yet", head.op);
-                answer::<()>(outbox, seq, Err(Refusal::new(code::UNKNOWN_REQUEST, message)));
-            }
+            Op::Network => answer(outbox, seq, body(message).and_then(|it: NetworkChange| self.change_network(it))),
+            Op::Peer => answer(outbox, seq, body(message).and_then(|it: PeerRequest| self.join_peer(&it, sockets))),
             Op::Refresh => answer(outbox, seq, body(message).and_then(|it: Named| self.refresh(&it.id))),
+            Op::Exec => match body(message) {
+                Ok(request) => self.dispatch_exec(outbox, seq, request, starts).await,
+                Err(refusal) => answer::<()>(outbox, seq, Err(refusal)),
+            },
+            Op::Processes => answer(outbox, seq, body(message).and_then(|it: Named| self.processes(&it.id))),
+            Op::Supply => answer(outbox, seq, body(message).and_then(|it| self.supply(it))),
             Op::Shutdown => {
                 let (server, outbox) = (Arc::clone(self), Arc::clone(outbox));
                 tokio::spawn(async move {
@@ -142,32 +162,45 @@ impl<H: Host> Server<H> {
         None
     }
 
-    /// Starts at once if nothing has to be waited for, without a task.
+    /// Starts a guest.
     async fn dispatch_start(
         self: &Arc<Self>,
         outbox: &Arc<Outbox>,
         seq: u64,
-        request: StartRequest,
+        (request, sockets): (StartRequest, Vec<OwnedFd>),
         starts: &Arc<Semaphore>,
     ) {
-        let Ok(permit) = Arc::clone(starts).try_acquire_owned() else {
-            let message = format!("{STARTS_WAITING} starts of this connection wait already");
-            return answer::<()>(outbox, seq, Err(Refusal::new(code::BUSY, message)));
-        };
         let (server, to) = (Arc::clone(self), Arc::clone(outbox));
-        let mut start = Box::pin(async move {
-            let _permit = permit;
-            let started = server.start(request, &to).await;
+        let start = async move {
+            let started = server.start(request, sockets, &to).await;
             // The answer goes out before the guest can end, so that no event overtakes it.
             answer(&to, seq, started.as_ref().map(|_| ()).map_err(Clone::clone));
             if let Ok(started) = started {
                 server.watch(started);
             }
-        });
-        let polled = std::future::poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await;
-        if polled.is_pending() {
-            tokio::spawn(start);
-        }
+        };
+        begin(outbox, seq, starts, start).await;
+    }
+
+    /// Likewise a further process.
+    async fn dispatch_exec(
+        self: &Arc<Self>,
+        outbox: &Arc<Outbox>,
+        seq: u64,
+        request: ExecRequest,
+        starts: &Arc<Semaphore>,
+    ) {
+        let (server, to) = (Arc::clone(self), Arc::clone(outbox));
+        let start = async move {
+            match server.exec(request, &to).await {
+                Ok((started, executed)) => {
+                    answer(&to, seq, Ok(executed));
+                    server.watch(started);
+                }
+                Err(refusal) => answer::<()>(&to, seq, Err(refusal)),
+            }
+        };
+        begin(outbox, seq, starts, start).await;
     }
 
     fn welcome(&self, hello: &Hello, outbox: &Arc<Outbox>) -> Result<Welcome, Refusal> {
@@ -200,6 +233,8 @@ impl<H: Host> Server<H> {
         {
             earlier.cut();
         }
+        drop(owner);
+        self.ask_again(outbox);
         Ok(())
     }
 
@@ -213,6 +248,27 @@ impl<H: Host> Server<H> {
     /// Whether no guest may be started any more.
     pub(super) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::SeqCst)
+    }
+}
+
+/// Starts at once if nothing has to be waited for, without a task.
+async fn begin(
+    outbox: &Arc<Outbox>,
+    seq: u64,
+    starts: &Arc<Semaphore>,
+    start: impl Future<Output = ()> + Send + 'static,
+) {
+    let Ok(permit) = Arc::clone(starts).try_acquire_owned() else {
+        let message = format!("{STARTS_WAITING} starts of this connection wait already");
+        return answer::<()>(outbox, seq, Err(Refusal::new(code::BUSY, message)));
+    };
+    let mut start = Box::pin(async move {
+        let _permit = permit;
+        start.await;
+    });
+    let polled = std::future::poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await;
+    if polled.is_pending() {
+        tokio::spawn(start);
     }
 }
 

@@ -10,7 +10,7 @@ async fn who_attached_before_the_start_sees_the_first_byte() {
     let mut worker = Worker::start().await;
     for _ in 0..50 {
         let mut attachment = worker.client.attach("a", false).await.unwrap();
-        worker.client.start(&request("a", &["out:one ", "err:two ", "out:three"])).await.unwrap();
+        worker.client.start(&request("a", &["out:one ", "err:two ", "out:three"]), Vec::new()).await.unwrap();
         let chunks = all(&mut attachment).await;
         assert_eq!(text(&chunks), "one two three");
         assert_eq!(chunks[1].0, Stream::Stderr);
@@ -26,7 +26,7 @@ async fn forgetting_a_guest_that_never_started_ends_its_attachments() {
     worker.client.forget("a").await.unwrap();
     assert_eq!(text(&all(&mut attachment).await), "");
     let mut attachment = worker.client.attach("a", false).await.unwrap();
-    worker.client.start(&request("a", &["out:one"])).await.unwrap();
+    worker.client.start(&request("a", &["out:one"]), Vec::new()).await.unwrap();
     assert_eq!(text(&all(&mut attachment).await), "one");
 }
 
@@ -35,7 +35,7 @@ async fn all_attachments_see_the_same() {
     let worker = Worker::start().await;
     let mut first = worker.client.attach("a", false).await.unwrap();
     let mut second = worker.client.attach("a", false).await.unwrap();
-    worker.client.start(&request("a", &["flood:300000", "err:end"])).await.unwrap();
+    worker.client.start(&request("a", &["flood:300000", "err:end"]), Vec::new()).await.unwrap();
     let (first, second) = tokio::join!(all(&mut first), all(&mut second));
     assert_eq!(text(&first).len(), 300_003);
     assert_eq!(text(&first), text(&second));
@@ -44,7 +44,7 @@ async fn all_attachments_see_the_same() {
 #[tokio::test]
 async fn attaching_to_an_ended_guest_is_refused() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["exit:0"])).await.unwrap();
+    worker.client.start(&request("a", &["exit:0"]), Vec::new()).await.unwrap();
     worker.exit().await;
     assert!(matches!(worker.client.attach("a", false).await, Err(ClientError::Ended(_))));
 }
@@ -56,7 +56,7 @@ async fn input_sent_before_the_start_arrives_and_ends_when_asked_to() {
     attachment.input.take().unwrap().send(Bytes::from_static(b"hello")).await.unwrap();
     let mut guest = request("a", &["cat", "out:!"]);
     (guest.open_stdin, guest.stdin_once) = (true, true);
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     assert_eq!(text(&all(&mut attachment).await), "hello!");
     assert_eq!(worker.exit().await.1, Exit::Code(0));
 }
@@ -66,7 +66,7 @@ async fn open_input_outlives_an_attachment() {
     let mut worker = Worker::start().await;
     let mut guest = request("a", &["cat"]);
     guest.open_stdin = true;
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     drop(worker.client.attach("a", true).await.unwrap());
     let mut attachment = worker.client.attach("a", true).await.unwrap();
     attachment.input.as_ref().unwrap().send(Bytes::from_static(b"still here")).await.unwrap();
@@ -81,7 +81,7 @@ async fn without_open_input_a_guest_has_none() {
     let worker = Worker::start().await;
     let mut attachment = worker.client.attach("a", true).await.unwrap();
     attachment.input.as_ref().unwrap().send(Bytes::from_static(b"x")).await.unwrap();
-    worker.client.start(&request("a", &["cat"])).await.unwrap();
+    worker.client.start(&request("a", &["cat"]), Vec::new()).await.unwrap();
     assert_eq!(text(&all(&mut attachment).await), "<no input>");
 }
 
@@ -92,7 +92,7 @@ async fn a_slow_attachment_holds_the_guest_until_it_detaches() {
     let mut guest = request("a", &["flood:8000000", "out:\n"]);
     let log = worker.log("log");
     guest.log = Some(log.clone());
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     // Held: it can't get further than what the buffers on the way take.
     let held = async {
         let mut last = 0;
@@ -117,7 +117,7 @@ async fn a_slow_attachment_holds_the_guest_until_it_detaches() {
 async fn a_slow_attachment_gets_all_after_the_guests_end() {
     let mut worker = Worker::start().await;
     let mut attachment = worker.client.attach("a", false).await.unwrap();
-    worker.client.start(&request("a", &["flood:900000"])).await.unwrap();
+    worker.client.start(&request("a", &["flood:900000"]), Vec::new()).await.unwrap();
     worker.exit().await;
     assert_eq!(text(&all(&mut attachment).await).len(), 900_000);
 }

@@ -78,7 +78,7 @@ async fn an_oversized_message_ends_its_connection_alone() {
 async fn a_request_at_the_size_limit_is_refused_by_the_client() {
     let worker = Worker::start().await;
     let big = "x".repeat(MESSAGE_BYTES);
-    let error = worker.client.start(&request("a", &[&big])).await.unwrap_err();
+    let error = worker.client.start(&request("a", &[&big]), Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("at most 4194304"), "{error}");
 }
 
@@ -94,7 +94,7 @@ async fn a_truncated_message_harms_nobody() {
 #[tokio::test]
 async fn hostile_chunks_end_an_attachment_alone() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     let mut raw = Raw::connect(&worker).await;
     raw.send(b"{\"seq\":1,\"op\":\"attach\",\"body\":{\"id\":\"a\",\"stdin\":true}}").await;
     assert_eq!(raw.answer().await, json!({"seq": 1, "ok": null}));
@@ -109,8 +109,8 @@ async fn hostile_chunks_end_an_attachment_alone() {
 async fn empty_and_long_ids_are_refused() {
     let worker = Worker::start().await;
     for id in ["", &"x".repeat(129)] {
-        let error = worker.client.start(&request(id, &["wait"])).await.unwrap_err();
+        let error = worker.client.start(&request(id, &["wait"]), Vec::new()).await.unwrap_err();
         assert!(error.to_string().contains("1 to 128 bytes"), "{error}");
     }
-    worker.client.start(&request(&"x".repeat(128), &["wait"])).await.unwrap();
+    worker.client.start(&request(&"x".repeat(128), &["wait"]), Vec::new()).await.unwrap();
 }

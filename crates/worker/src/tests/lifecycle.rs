@@ -10,7 +10,7 @@ async fn a_guest_starts_and_its_exit_is_told_with_its_use() {
     assert_eq!(worker.client.name(), "w1");
     assert_eq!(worker.client.pid(), std::process::id());
     assert_eq!(worker.client.warnings(), ["landlock: none"]);
-    worker.client.start(&request("a", &["exit:3"])).await.unwrap();
+    worker.client.start(&request("a", &["exit:3"]), Vec::new()).await.unwrap();
     let Event::Exited { id, exit, usage, at_ns } = event(&mut worker.events).await else { panic!() };
     assert_eq!((id.as_str(), exit, usage.cpu_us), ("a", Exit::Code(3), 7));
     assert!(at_ns > 1_600_000_000_000_000_000);
@@ -23,7 +23,7 @@ async fn the_log_is_complete_when_the_exit_is_told() {
         let mut guest = request("a", &["out:one\n", "err:two\n", "out:th", "out:ree"]);
         let log = worker.log(&format!("log{round}"));
         guest.log = Some(log.clone());
-        worker.client.start(&guest).await.unwrap();
+        worker.client.start(&guest, Vec::new()).await.unwrap();
         worker.exit().await;
         let expected = [("stdout", "one\n"), ("stderr", "two\n"), ("stdout", "three")];
         assert_eq!(logged(&log.path), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
@@ -34,7 +34,7 @@ async fn the_log_is_complete_when_the_exit_is_told() {
 #[tokio::test]
 async fn stopping_ends_a_guest_with_the_status_of_the_first_request() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     worker.client.stop("a", Stop::Terminate).await.unwrap();
     worker.client.stop("a", Stop::Kill).await.unwrap();
     assert_eq!(worker.exit().await, ("a".into(), Exit::Signalled(143)));
@@ -45,20 +45,20 @@ async fn stopping_ends_a_guest_with_the_status_of_the_first_request() {
 async fn an_id_is_free_again_only_when_its_exit_is_forgotten() {
     let mut worker = Worker::start().await;
     let guest = request("a", &["exit:1"]);
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     worker.exit().await;
-    let Err(ClientError::Refused { code, .. }) = worker.client.start(&guest).await else { panic!() };
+    let Err(ClientError::Refused { code, .. }) = worker.client.start(&guest, Vec::new()).await else { panic!() };
     assert_eq!(code, "id-taken");
     worker.client.forget("a").await.unwrap();
     worker.client.forget("a").await.unwrap();
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     worker.exit().await;
 }
 
 #[tokio::test]
 async fn a_running_guest_cannot_be_forgotten() {
     let worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     let Err(ClientError::Refused { code, .. }) = worker.client.forget("a").await else { panic!() };
     assert_eq!(code, "still-running");
 }
@@ -66,20 +66,21 @@ async fn a_running_guest_cannot_be_forgotten() {
 #[tokio::test]
 async fn a_refused_start_leaves_nothing() {
     let worker = Worker::start().await;
-    let Err(ClientError::Refused { code, message }) = worker.client.start(&request("a", &["refuse"])).await else {
+    let Err(ClientError::Refused { code, message }) = worker.client.start(&request("a", &["refuse"]), Vec::new()).await
+    else {
         panic!()
     };
     assert_eq!((code.as_str(), message.as_str()), ("not-a-command", "this is no command"));
     assert!(worker.client.list().await.unwrap().is_empty());
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_new_owner_finds_what_runs_and_what_ended() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("ended", &["exit:4"])).await.unwrap();
-    worker.client.start(&request("held", &["wait"])).await.unwrap();
-    worker.client.start(&request("runs", &["wait"])).await.unwrap();
+    worker.client.start(&request("ended", &["exit:4"]), Vec::new()).await.unwrap();
+    worker.client.start(&request("held", &["wait"]), Vec::new()).await.unwrap();
+    worker.client.start(&request("runs", &["wait"]), Vec::new()).await.unwrap();
     worker.client.pause("held", true).await.unwrap();
     worker.exit().await;
     drop(worker.client);
@@ -97,9 +98,9 @@ async fn a_new_owner_finds_what_runs_and_what_ended() {
 async fn a_start_of_an_earlier_owner_that_comes_late_starts_nothing() {
     let worker = Worker::start().await;
     let (newer, _events) = connect(worker.dir.path()).await;
-    assert!(worker.client.start(&request("late", &["wait"])).await.is_err());
+    assert!(worker.client.start(&request("late", &["wait"]), Vec::new()).await.is_err());
     assert!(newer.list().await.unwrap().is_empty());
-    newer.start(&request("late", &["wait"])).await.unwrap();
+    newer.start(&request("late", &["wait"]), Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -107,7 +108,7 @@ async fn the_owner_does_not_remember_exits_that_are_forgotten() {
     let mut worker = Worker::start().await;
     for round in 0..10 {
         let id = format!("g{round}");
-        worker.client.start(&request(&id, &["exit:0"])).await.unwrap();
+        worker.client.start(&request(&id, &["exit:0"]), Vec::new()).await.unwrap();
         worker.exit().await;
         worker.client.forget(&id).await.unwrap();
     }
@@ -119,7 +120,7 @@ async fn a_list_longer_than_a_message_comes_in_pages() {
     let mut worker = Worker::start().await;
     for number in 0..1200 {
         let script: &[&str] = if number % 2 == 0 { &["trap"] } else { &["exit:0"] };
-        worker.client.start(&request(&format!("g{number}"), script)).await.unwrap();
+        worker.client.start(&request(&format!("g{number}"), script), Vec::new()).await.unwrap();
     }
     for _ in 0..1200 {
         worker.exit().await;
@@ -134,7 +135,7 @@ async fn requests_overlap_on_one_connection() {
     let mut worker = Worker::start().await;
     let starts = (0..200).map(|number| {
         let client = worker.client.clone();
-        tokio::spawn(async move { client.start(&request(&format!("g{number}"), &["sleep:1"])).await })
+        tokio::spawn(async move { client.start(&request(&format!("g{number}"), &["sleep:1"]), Vec::new()).await })
     });
     for start in starts.collect::<Vec<_>>() {
         start.await.unwrap().unwrap();

@@ -89,8 +89,8 @@ async fn a_killed_worker_is_gone_and_leaves_a_journal() {
     let options = options(dir.path());
     let (client, mut events) = spawn(&options).await;
     assert_ne!(client.pid(), std::process::id());
-    client.start(&request("done", &["exit:5"])).await.unwrap();
-    client.start(&request("lost", &["wait"])).await.unwrap();
+    client.start(&request("done", &["exit:5"]), Vec::new()).await.unwrap();
+    client.start(&request("lost", &["wait"]), Vec::new()).await.unwrap();
     assert_eq!(exit(&mut events).await, ("done".into(), Exit::Code(5)));
     kill(&client);
     assert_eq!(event(&mut events).await, Event::Gone);
@@ -120,7 +120,7 @@ async fn a_held_worker_is_silent_and_not_gone() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
     let (client, mut events) = spawn(&options).await;
-    client.start(&request("runs", &["wait"])).await.unwrap();
+    client.start(&request("runs", &["wait"]), Vec::new()).await.unwrap();
     signal(&client, Signal::STOP);
     // The clock jumps to the deadline as soon as there is nothing to do but to wait.
     tokio::time::pause();
@@ -140,6 +140,37 @@ async fn a_held_worker_is_silent_and_not_gone() {
 }
 
 #[tokio::test]
+async fn a_start_that_a_held_worker_did_not_answer_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, mut events) = spawn(&options(dir.path())).await;
+    signal(&client, Signal::STOP);
+    tokio::time::pause();
+    let error = client.start(&request("late", &["wait"])).await.unwrap_err();
+    assert!(error.to_string().contains("no answer to start within 20 s"), "{error}");
+    assert!(client.is_silent());
+    let error = client.list().await.unwrap_err();
+    assert!(error.to_string().contains("within 1 s"), "it is not waited for so long any more: {error}");
+    tokio::time::resume();
+    signal(&client, Signal::CONT);
+    assert_eq!(exit(&mut events).await, ("late".into(), Exit::Signalled(137)));
+    assert!(!client.is_silent());
+    client.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_held_worker_that_is_to_end_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, mut events) = spawn(&options(dir.path())).await;
+    client.start(&request("lost", &["wait"])).await.unwrap();
+    signal(&client, Signal::STOP);
+    tokio::time::pause();
+    assert!(matches!(client.shutdown().await, Err(ClientError::Silent { .. })));
+    tokio::time::resume();
+    assert_eq!(event(&mut events).await, Event::Gone);
+    is_gone(client.pid()).await;
+}
+
+#[tokio::test]
 async fn a_worker_that_cannot_be_reached_is_not_taken_for_gone() {
     let dir = tempfile::tempdir().unwrap();
     let too_long = dir.path().join("x".repeat(200));
@@ -156,8 +187,8 @@ async fn a_worker_outlives_its_owner() {
     let options = options(dir.path());
     let (client, events) = spawn(&options).await;
     let pid = client.pid();
-    client.start(&request("runs", &["wait"])).await.unwrap();
-    client.start(&request("ends", &["sleep:20", "exit:2"])).await.unwrap();
+    client.start(&request("runs", &["wait"]), Vec::new()).await.unwrap();
+    client.start(&request("ends", &["sleep:20", "exit:2"]), Vec::new()).await.unwrap();
     drop((client, events));
     let (client, mut events) = connect(dir.path()).await;
     assert_eq!(client.pid(), pid);
@@ -176,7 +207,7 @@ async fn shutting_down_kills_guests_and_tells_their_exits() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
     let (client, mut events) = spawn(&options).await;
-    client.start(&request("a", &["wait"])).await.unwrap();
+    client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     client.shutdown().await.unwrap();
     assert_eq!(exit(&mut events).await, ("a".into(), Exit::Signalled(137)));
     assert_eq!(event(&mut events).await, Event::Gone);
@@ -188,7 +219,7 @@ async fn a_request_to_terminate_the_worker_records_its_guests() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
     let (client, mut events) = spawn(&options).await;
-    client.start(&request("a", &["wait"])).await.unwrap();
+    client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     for harmless in [Signal::HUP, Signal::INT, Signal::PIPE] {
         signal(&client, harmless);
     }
@@ -204,7 +235,7 @@ async fn a_guest_deaf_to_requests_takes_its_own_worker_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let options = WorkerOptions { shared: false, ..options(dir.path()) };
     let (client, mut events) = spawn(&options).await;
-    client.start(&request("a", &["spin"])).await.unwrap();
+    client.start(&request("a", &["spin"]), Vec::new()).await.unwrap();
     client.stop("a", Stop::Terminate).await.unwrap();
     assert_eq!(exit(&mut events).await, ("a".into(), Exit::Signalled(143)));
     assert_eq!(event(&mut events).await, Event::Gone);
@@ -218,7 +249,7 @@ async fn a_guest_of_its_own_worker_ends_at_its_time_limit() {
     let (client, mut events) = spawn(&options).await;
     let mut guest = request("a", &["spin"]);
     guest.spec.limits.wall_clock_ms = 20;
-    client.start(&guest).await.unwrap();
+    client.start(&guest, Vec::new()).await.unwrap();
     assert_eq!(exit(&mut events).await, ("a".into(), Exit::TimedOut));
     assert_eq!(event(&mut events).await, Event::Gone);
 }
@@ -228,7 +259,7 @@ async fn a_worker_nobody_needs_ends() {
     let dir = tempfile::tempdir().unwrap();
     let options = WorkerOptions { idle_exit_s: 1, ..options(dir.path()) };
     let (client, mut events) = spawn(&options).await;
-    client.start(&request("a", &["sleep:10"])).await.unwrap();
+    client.start(&request("a", &["sleep:10"]), Vec::new()).await.unwrap();
     exit(&mut events).await;
     let pid = client.pid();
     drop(client);

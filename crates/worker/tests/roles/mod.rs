@@ -23,6 +23,7 @@ fn worker_process() {
 #[ignore = "the compiler process of other tests"]
 fn compiler_process() {
     let args: Vec<String> = std::env::args().collect();
+    assert_eq!(sprat_worker::confine_compiler(std::path::Path::new(args.last().unwrap())), Vec::<String>::new());
     let code = i32::from(sprat_program::compile_child(&args[args.len() - 2..]).is_err());
     std::process::exit(code);
 }

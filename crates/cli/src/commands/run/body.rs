@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::Attached;
 use super::flags::ContainerArgs;
+use super::mount::mount;
+use super::publish::{exposable, ports};
 use crate::error::CliError;
 use crate::pairs::{labels, lines, pairs};
 use crate::quantity::{bytes, nanoseconds};
@@ -33,6 +35,7 @@ pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Res
         ("WorkingDir", &args.workdir),
         ("User", &args.user),
         ("Hostname", &args.hostname),
+        ("Domainname", &args.domainname),
         ("StopSignal", &args.stop_signal),
     ] {
         if let Some(value) = value {
@@ -44,14 +47,16 @@ pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Res
     }
     let (mut exposed, bindings) = ports(&args.publish)?;
     for port in &args.expose {
-        exposed.insert(exposable(port)?, json!({}));
+        exposed.extend(exposable(port)?.into_iter().map(|port| (port, json!({}))));
     }
     config.insert("ExposedPorts".into(), Value::Object(exposed));
-    config.insert("HostConfig".into(), host_config(args, bindings)?);
+    let mut host = host_config(args, bindings)?;
+    args.network.add_to(&mut config, &mut host)?;
+    config.insert("HostConfig".into(), Value::Object(host));
     Ok(Value::Object(config))
 }
 
-fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError> {
+fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Map<String, Value>, CliError> {
     let mut host = Map::new();
     host.insert("Binds".into(), json!(args.volume.iter().map(|v| bind(v)).collect::<Result<Vec<_>, _>>()?));
     host.insert("Mounts".into(), json!(args.mount.iter().map(|m| mount(m)).collect::<Result<Vec<_>, _>>()?));
@@ -59,9 +64,9 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
     host.insert("Tmpfs".into(), json!(tmpfs));
     host.insert("ReadonlyRootfs".into(), json!(args.read_only));
     host.insert("AutoRemove".into(), json!(args.rm));
+    host.insert("VolumesFrom".into(), json!(args.volumes_from));
     host.insert("GroupAdd".into(), json!(args.group_add));
     host.insert("PortBindings".into(), bindings);
-    host.insert("NetworkMode".into(), json!(args.network.as_deref().unwrap_or("default")));
     host.insert("Isolation".into(), json!(args.isolation.as_deref().unwrap_or_default()));
     host.insert("RestartPolicy".into(), restart(args.restart.as_deref().unwrap_or("no"))?);
     host.insert(
@@ -89,6 +94,9 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         let ms = nanoseconds("--wall-clock", limit)? / 1_000_000;
         annotations.insert("dev.sprat.wall-clock".to_owned(), format!("{ms}ms"));
     }
+    if let Some(rules) = &args.network.egress {
+        annotations.insert("dev.sprat.egress".to_owned(), rules.clone());
+    }
     host.insert("Annotations".into(), json!(annotations));
     if args.publish_all {
         host.insert("PublishAllPorts".into(), json!(true));
@@ -97,7 +105,7 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Value, CliError>
         host.insert("StorageOpt".into(), json!(pairs("--storage-opt", &args.storage_opt)?));
     }
     args.foreign.add_to(&mut host)?;
-    Ok(Value::Object(host))
+    Ok(host)
 }
 
 /// `-e NAME` passes the caller's variable on, as docker does; files come before flags.
@@ -144,37 +152,11 @@ fn bind(text: &str) -> Result<String, CliError> {
     })
 }
 
-fn absolute(path: &str) -> Result<String, CliError> {
+/// A path of the host as the daemon takes it.
+pub(super) fn absolute(path: &str) -> Result<String, CliError> {
     let path = std::path::absolute(Path::new(path))?;
     let path = path.canonicalize().unwrap_or(path);
     path.to_str().map(str::to_owned).ok_or_else(|| CliError::new("the path of a bind mount is not UTF-8").status(125))
-}
-
-fn mount(text: &str) -> Result<Value, CliError> {
-    let wrong = |why: &str| {
-        CliError::new(format!("invalid --mount {text:?}"))
-            .why(why)
-            .fix("write type=bind|volume|tmpfs,source=…,target=…[,readonly]")
-            .status(125)
-    };
-    let mut mount = Map::from_iter([("Type".to_owned(), json!("volume"))]);
-    for part in text.split(',') {
-        let (key, value) = part.split_once('=').unwrap_or((part, "true"));
-        match key {
-            "type" => mount.insert("Type".into(), json!(value)),
-            "source" | "src" => mount.insert("Source".into(), json!(value)),
-            "target" | "destination" | "dst" => mount.insert("Target".into(), json!(value)),
-            "readonly" | "ro" => mount.insert("ReadOnly".into(), json!(value == "true" || value == "1")),
-            "volume-nocopy" => mount.insert("VolumeOptions".into(), json!({"NoCopy": value == "true"})),
-            "tmpfs-size" => mount.insert("TmpfsOptions".into(), json!({"SizeBytes": bytes("tmpfs-size", value)?})),
-            "bind-propagation" | "consistency" => None,
-            _ => return Err(wrong(&format!("unexpected key {key:?}"))),
-        };
-    }
-    if !mount.contains_key("Target") {
-        return Err(wrong("target is required"));
-    }
-    Ok(Value::Object(mount))
 }
 
 fn restart(text: &str) -> Result<Value, CliError> {
@@ -193,55 +175,9 @@ fn ulimit(text: &str) -> Result<Value, CliError> {
     Ok(json!({"Name": name, "Soft": number(soft)?, "Hard": number(hard)?}))
 }
 
-/// `[IP:][HOST:]CONTAINER[/PROTOCOL]` flags as `ExposedPorts` and `PortBindings`.
-fn ports(flags: &[String]) -> Result<(Map<String, Value>, Value), CliError> {
-    let mut exposed = Map::new();
-    let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for flag in flags {
-        let wrong = || {
-            CliError::new(format!("invalid --publish {flag:?}"))
-                .fix("write [ADDRESS:]HOST:CONTAINER[/tcp|udp]")
-                .status(125)
-        };
-        let (address, protocol) = flag.split_once('/').unwrap_or((flag, "tcp"));
-        let (front, container) = address.rsplit_once(':').unwrap_or(("", address));
-        let (ip, host) = front.rsplit_once(':').unwrap_or(("", front));
-        let port: u16 = container.parse().map_err(|_| wrong())?;
-        if !host.is_empty() {
-            host.parse::<u16>().map_err(|_| wrong())?;
-        }
-        let key = format!("{port}/{protocol}");
-        exposed.insert(key.clone(), json!({}));
-        let ip = ip.trim_start_matches('[').trim_end_matches(']');
-        bindings.entry(key).or_default().push(json!({"HostIp": ip, "HostPort": host}));
-    }
-    Ok((exposed, json!(bindings)))
-}
-
-/// `PORT[/PROTOCOL]`, with its protocol.
-fn exposable(text: &str) -> Result<String, CliError> {
-    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    match port.parse::<u16>() {
-        Ok(port) => Ok(format!("{port}/{protocol}")),
-        Err(e) => {
-            Err(CliError::new(format!("invalid --expose {text:?}")).why(e).fix("write PORT[/tcp|udp]").status(125))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_are_read_in_all_of_dockers_forms() {
-        let flags = ["80", "8080:80", "127.0.0.1:53:53/udp", "[::1]:90:9"].map(str::to_owned);
-        let (_, bindings) = ports(&flags).unwrap();
-        assert_eq!(bindings["80/tcp"], json!([{"HostIp": "", "HostPort": ""}, {"HostIp": "", "HostPort": "8080"}]));
-        assert_eq!(bindings["53/udp"], json!([{"HostIp": "127.0.0.1", "HostPort": "53"}]));
-        assert_eq!(bindings["9/tcp"], json!([{"HostIp": "::1", "HostPort": "90"}]));
-        assert!(ports(&["a:b".to_owned()]).is_err());
-    }
 
     #[test]
     fn lines_of_environment_files_have_names_without_spaces() {
@@ -249,12 +185,5 @@ mod tests {
         assert_eq!(named("A =2").unwrap_err().what, "variable 'A ' contains whitespaces");
         assert_eq!(named("=2").unwrap_err().what, "no variable name on line '=2'");
         assert!(named("A=b c").is_ok() && named("A").is_ok());
-    }
-
-    #[test]
-    fn mounts_need_a_target_and_known_keys() {
-        assert!(mount("type=bind,source=/a").is_err());
-        assert!(mount("type=bind,target=/a,colour=red").is_err());
-        assert_eq!(mount("type=tmpfs,dst=/t,ro").unwrap(), json!({"Type": "tmpfs", "Target": "/t", "ReadOnly": true}));
     }
 }

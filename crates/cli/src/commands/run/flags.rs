@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::foreign::Foreign;
+use super::network::NetworkArgs;
 
 /// Options that `run` and `create` share.
 #[derive(Debug, Args)]
@@ -28,10 +29,13 @@ pub(crate) struct ContainerArgs {
     /// Bind a folder or volume: SOURCE:TARGET[:ro]
     #[arg(short, long, value_name = "SOURCE:TARGET[:ro]")]
     pub volume: Vec<String>,
+    /// Mount what another container has mounted: CONTAINER[:ro]
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub volumes_from: Vec<String>,
     /// Mount: type=bind|volume|tmpfs,source=…,target=…[,readonly]
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub mount: Vec<String>,
-    /// Mount memory: TARGET[:size=BYTES]
+    /// Mount memory: TARGET[:size=BYTES,mode=700]
     #[arg(long, value_name = "TARGET[:OPTIONS]")]
     pub tmpfs: Vec<String>,
     /// The root file system can't be written
@@ -49,6 +53,9 @@ pub(crate) struct ContainerArgs {
     /// Host name
     #[arg(short = 'h', long)]
     pub hostname: Option<String>,
+    /// Domain name
+    #[arg(long, value_name = "NAME")]
+    pub domainname: Option<String>,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
@@ -97,21 +104,20 @@ pub(crate) struct ContainerArgs {
     /// Log driver: json-file, local, none
     #[arg(long, value_name = "DRIVER")]
     pub log_driver: Option<String>,
-    /// Log option: max-size=10m, max-file=3
+    /// Log option: max-size=10m, max-file=3, labels=…, env=…, tag=…
     #[arg(long, value_name = "KEY=VALUE")]
     pub log_opt: Vec<String>,
-    /// Publish a port: [ADDRESS:]HOST:CONTAINER[/tcp|udp]
+    /// Publish a port or a range of ports: [ADDRESS:]HOST:CONTAINER[/tcp|udp]
     #[arg(short, long, value_name = "PORTS")]
     pub publish: Vec<String>,
     /// Publish all ports that the image exposes, at ports of the system's choice
     #[arg(short = 'P', long)]
     pub publish_all: bool,
-    /// Expose a port: PORT[/tcp|udp]
+    /// Expose a port or a range of ports: PORT[-PORT][/tcp|udp]
     #[arg(long, value_name = "PORT")]
     pub expose: Vec<String>,
-    /// Network
-    #[arg(long, value_name = "NAME")]
-    pub network: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Write the container's id to a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<std::path::PathBuf>,

@@ -30,13 +30,6 @@ pub(crate) struct Foreign {
     #[arg(long, hide = true)]
     security_opt: Vec<String>,
     #[arg(long, hide = true)]
-    volumes_from: Vec<String>,
-    #[arg(long, hide = true)]
-    link: Vec<String>,
-    #[arg(long, hide = true)]
-    dns: Vec<String>,
-    #[arg(long, hide = true)]
-    add_host: Vec<String>,
     #[arg(long, hide = true)]
     sysctl: Vec<String>,
     #[arg(long, hide = true)]
@@ -64,6 +57,30 @@ pub(crate) struct Foreign {
     #[arg(long, hide = true, allow_hyphen_values = true)]
     oom_score_adj: Option<i64>,
     #[arg(long, hide = true)]
+    cpu_period: Option<i64>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    cpu_quota: Option<i64>,
+    #[arg(long, hide = true)]
+    cpu_rt_period: Option<i64>,
+    #[arg(long, hide = true)]
+    cpu_rt_runtime: Option<i64>,
+    #[arg(long, hide = true)]
+    cpuset_mems: Option<String>,
+    #[arg(long, hide = true)]
+    blkio_weight: Option<i64>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    memory_swappiness: Option<i64>,
+    #[arg(long, hide = true)]
+    device_cgroup_rule: Vec<String>,
+    #[arg(long, hide = true)]
+    device_read_bps: Vec<String>,
+    #[arg(long, hide = true)]
+    device_write_bps: Vec<String>,
+    #[arg(long, hide = true)]
+    device_read_iops: Vec<String>,
+    #[arg(long, hide = true)]
+    device_write_iops: Vec<String>,
+    #[arg(long, hide = true)]
     memory_reservation: Option<String>,
     #[arg(long, hide = true, allow_hyphen_values = true)]
     memory_swap: Option<String>,
@@ -88,10 +105,7 @@ impl Foreign {
             ("CapAdd", &self.cap_add),
             ("CapDrop", &self.cap_drop),
             ("SecurityOpt", &self.security_opt),
-            ("VolumesFrom", &self.volumes_from),
-            ("Links", &self.link),
-            ("Dns", &self.dns),
-            ("ExtraHosts", &self.add_host),
+            ("DeviceCgroupRules", &self.device_cgroup_rule),
         ] {
             if !list.is_empty() {
                 add(key, json!(list));
@@ -107,14 +121,23 @@ impl Foreign {
             ("CgroupnsMode", &self.cgroupns),
             ("CgroupParent", &self.cgroup_parent),
             ("CpusetCpus", &self.cpuset_cpus),
+            ("CpusetMems", &self.cpuset_mems),
         ] {
             if let Some(text) = text {
                 add(key, json!(text));
             }
         }
-        for (key, number) in
-            [("CpuShares", self.cpu_shares), ("PidsLimit", self.pids_limit), ("OomScoreAdj", self.oom_score_adj)]
-        {
+        for (key, number) in [
+            ("CpuShares", self.cpu_shares),
+            ("PidsLimit", self.pids_limit),
+            ("OomScoreAdj", self.oom_score_adj),
+            ("CpuPeriod", self.cpu_period),
+            ("CpuQuota", self.cpu_quota),
+            ("CpuRealtimePeriod", self.cpu_rt_period),
+            ("CpuRealtimeRuntime", self.cpu_rt_runtime),
+            ("BlkioWeight", self.blkio_weight),
+            ("MemorySwappiness", self.memory_swappiness),
+        ] {
             if let Some(number) = number {
                 add(key, json!(number));
             }
@@ -130,6 +153,16 @@ impl Foreign {
                 None => {}
             }
         }
+        for (key, flag, rates) in [
+            ("BlkioDeviceReadBps", "--device-read-bps", &self.device_read_bps),
+            ("BlkioDeviceWriteBps", "--device-write-bps", &self.device_write_bps),
+            ("BlkioDeviceReadIOps", "--device-read-iops", &self.device_read_iops),
+            ("BlkioDeviceWriteIOps", "--device-write-iops", &self.device_write_iops),
+        ] {
+            if !rates.is_empty() {
+                add(key, json!(rates.iter().map(|rate| device_rate(flag, rate)).collect::<Result<Vec<_>, _>>()?));
+            }
+        }
         if !self.sysctl.is_empty() {
             add("Sysctls", json!(pairs("--sysctl", &self.sysctl)?));
         }
@@ -142,4 +175,11 @@ impl Foreign {
         }
         Ok(())
     }
+}
+
+/// `PATH:RATE`
+fn device_rate(flag: &str, text: &str) -> Result<Value, CliError> {
+    let wrong = || CliError::new(format!("invalid {flag} {text:?}")).fix("write PATH:RATE").status(125);
+    let (path, rate) = text.rsplit_once(':').ok_or_else(wrong)?;
+    Ok(json!({"Path": path, "Rate": bytes(flag, rate)?}))
 }

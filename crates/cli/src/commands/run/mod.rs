@@ -3,6 +3,9 @@
 mod body;
 mod flags;
 mod foreign;
+mod mount;
+pub(super) mod network;
+mod publish;
 
 use std::path::Path;
 
@@ -33,6 +36,7 @@ Examples:
   sprat run --rm -it -v notes:/notes editor /notes/today.txt
   sprat run -d --restart on-failure:3 --memory 64m worker
   sprat run --isolation process ./kernel.wasm
+  sprat run -d --network front -p 8080:80 --egress api.example.com:443 web
 
 The image of a folder is named after the folder (examples/hello: hello:latest), as `sprat build -t` would. The image of a bare
 file is named after the file and its content (tool.wasm: tool:1f0a2c…): files of one name don't take it from each other.")]

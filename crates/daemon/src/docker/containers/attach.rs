@@ -49,7 +49,7 @@ pub(super) async fn attach(
     let attachment = if stream { Some(door.engine.attach(&name, AttachOptions { stdin }).await?) } else { None };
     let query = LogQuery { stdout: wanted.stdout, stderr: wanted.stderr, ..LogQuery::default() };
     let log = if params.flag("logs") { Some(door.engine.logs(&name, query)?) } else { None };
-    let log = log.map(|entries| logs::render(entries, wanted, false).boxed());
+    let log = log.map(|entries| logs::render(entries, wanted, logs::Shown::default()).boxed());
 
     hijack.take_over(move |taken| async move {
         let mut taken = taken;

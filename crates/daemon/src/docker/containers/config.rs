@@ -62,6 +62,13 @@ fn host_config(container: &Container, request: Value) -> Value {
     if value.pointer("/RestartPolicy/Name").and_then(Value::as_str).unwrap_or_default().is_empty() {
         set(&mut value, "RestartPolicy", json!({ "Name": "no", "MaximumRetryCount": 0 }));
     }
+    // Links of the default network are shown with both names; those of others are the endpoint's.
+    let links = spec.links.iter().filter_map(|link| {
+        let (name, alias) = link.split_once(':').unwrap_or((link, link));
+        (network == "default").then(|| format!("/{name}:/{}/{alias}", container.name))
+    });
+    let links: Vec<_> = links.collect();
+    set(&mut value, "Links", if links.is_empty() { Value::Null } else { json!(links) });
     if spec.memory_bytes.is_some() {
         fill(&mut value, "Memory", json!(spec.memory_bytes));
     }

@@ -9,11 +9,12 @@ use http::{HeaderMap, StatusCode};
 use sprat_docker_api::{CreateRequest, CreateResponse};
 
 use super::{ports, spec};
-use crate::docker::params::Params;
+use crate::docker::params::{Params, Version};
 use crate::docker::{ApiError, Door, body};
 
 pub(super) async fn create(
     State(door): State<Arc<Door>>,
+    Version(version): Version,
     params: Params,
     headers: HeaderMap,
     body: Body,
@@ -21,7 +22,7 @@ pub(super) async fn create(
     let empty = || ApiError::invalid("config cannot be empty in order to create a container");
     let (request, text) = body::json::<CreateRequest>(&headers, body).await?.ok_or_else(empty)?;
     let publish_all = request.host_config.publish_all_ports;
-    let (mut spec, mut warnings) = spec::convert(request, params.text("name"), params.text("platform"))?;
+    let (mut spec, mut warnings) = spec::convert(request, params.text("name"), params.text("platform"), version)?;
     if publish_all {
         let exposed = door.engine.image(&spec.image)?.config.exposed_ports.clone();
         ports::publish_all(&mut spec, &exposed)?;

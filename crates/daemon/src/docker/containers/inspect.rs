@@ -7,23 +7,24 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use sprat_docker_api::{
-    ContainerInspect, ContainerState, Health, HealthResult, NetworkSettings, PortBinding, format_time,
+    ApiVersion, ContainerInspect, ContainerState, Health, HealthResult, NetworkSettings, PortBinding, format_time,
 };
 use sprat_engine::{Container, ImageConfig, Status};
 
 use super::{config, list};
-use crate::docker::params::Params;
-use crate::docker::{ApiError, Door, networks};
+use crate::docker::params::{Params, Version};
+use crate::docker::{ApiError, Door};
 
 pub(super) async fn inspect(
     State(door): State<Arc<Door>>,
+    Version(version): Version,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Json<ContainerInspect>, ApiError> {
     let container = door.engine.inspect(&name)?;
     // The image may be gone; the container shows what is in effect then.
     let image = door.engine.image(&container.image.to_string()).ok();
-    let mut answer = render(&container, image.as_ref().map(|image| &image.config));
+    let mut answer = render(&container, image.as_ref().map(|image| &image.config), version);
     if params.flag("size") {
         let upper = container.upper.clone();
         let written = tokio::task::spawn_blocking(move || sprat_engine::tree_size(&upper)).await.unwrap_or_default();
@@ -33,7 +34,7 @@ pub(super) async fn inspect(
     Ok(Json(answer))
 }
 
-fn render(container: &Container, image: Option<&ImageConfig>) -> ContainerInspect {
+fn render(container: &Container, image: Option<&ImageConfig>, version: ApiVersion) -> ContainerInspect {
     let (config, host_config) = config::echo(container, image);
     let mut argv = container.argv.iter().cloned();
     ContainerInspect {
@@ -53,7 +54,7 @@ fn render(container: &Container, image: Option<&ImageConfig>) -> ContainerInspec
         graph_driver: graph_driver(container),
         mounts: list::mounts(container),
         config,
-        network_settings: network(container, image),
+        network_settings: network(container, version),
         ..ContainerInspect::default()
     }
 }
@@ -100,24 +101,36 @@ fn health(health: &sprat_engine::Health) -> Health {
     }
 }
 
-fn network(container: &Container, image: Option<&ImageConfig>) -> NetworkSettings {
+fn network(container: &Container, version: ApiVersion) -> NetworkSettings {
+    let networks = list::endpoints(container, version);
+    // The fields beside the list are those of the default network.
+    let default = networks.get("bridge").cloned().unwrap_or_default();
+    let running = matches!(container.state.status, Status::Running | Status::Paused);
     NetworkSettings {
-        ports: ports(container, image),
-        networks: networks::endpoints(&container.spec.network),
+        sandbox_id: if running { container.id.to_string() } else { String::new() },
+        ports: ports(container),
+        endpoint_id: default.endpoint_id,
+        gateway: default.gateway,
+        ip_address: default.ip_address,
+        ip_prefix_len: default.ip_prefix_len,
+        ipv6_gateway: default.ipv6_gateway,
+        global_ipv6_address: default.global_ipv6_address,
+        global_ipv6_prefix_len: default.global_ipv6_prefix_len,
+        mac_address: if running { default.mac_address } else { String::new() },
+        networks,
+        egress: container.egress.clone(),
         ..NetworkSettings::default()
     }
 }
 
 /// Bindings by container port while it runs; exposed ports without a binding are null, as in docker.
-fn ports(container: &Container, image: Option<&ImageConfig>) -> BTreeMap<String, Option<Vec<PortBinding>>> {
-    if !matches!(container.state.status, Status::Running | Status::Paused) {
+fn ports(container: &Container) -> BTreeMap<String, Option<Vec<PortBinding>>> {
+    if !list::is_up(container) {
         return BTreeMap::new();
     }
-    let exposed = container.spec.exposed_ports.iter().chain(image.into_iter().flat_map(|image| &image.exposed_ports));
-    let mut ports: BTreeMap<_, Option<Vec<_>>> = exposed.map(|port| (port.clone(), None)).collect();
+    let mut ports: BTreeMap<_, Option<Vec<_>>> = container.exposed.iter().map(|port| (port.clone(), None)).collect();
     for port in &container.ports {
-        let host_ip = if port.host_ip.is_empty() { "0.0.0.0".to_owned() } else { port.host_ip.clone() };
-        let binding = PortBinding { host_ip, host_port: port.host.to_string() };
+        let binding = PortBinding { host_ip: port.host_ip.clone(), host_port: port.host.to_string() };
         let key = format!("{}/{}", port.container, port.protocol);
         ports.entry(key).or_default().get_or_insert_default().push(binding);
     }

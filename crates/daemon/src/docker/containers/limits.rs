@@ -16,9 +16,8 @@ const MIN_NANO_CPUS: i64 = 10_000_000;
 /// Microseconds of a CPU period if none is given, docker's default.
 const DEFAULT_PERIOD_US: i64 = 100_000;
 
-/// Options of log drivers that are accepted and have no effect.
-const IGNORED_LOG_OPTIONS: [&str; 8] =
-    ["compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"];
+/// Options of docker's json-file that say what of the container is noted with each line; `local` has none of them.
+const NOTED: [&str; 5] = ["labels", "labels-regex", "env", "env-regex", "tag"];
 
 /// What a request limits; `None` is the daemon's default.
 pub(super) struct Limits {
@@ -118,7 +117,20 @@ pub(super) fn log(config: &LogConfig) -> Result<LogSpec, ApiError> {
             "max-size" if value == "-1" => spec.max_size = u64::MAX,
             "max-size" => spec.max_size = parse_size(value).ok().filter(|size| *size > 0).ok_or_else(wrong)?,
             "max-file" => spec.max_files = value.parse().ok().filter(|files| *files > 0).ok_or_else(wrong)?,
-            key if IGNORED_LOG_OPTIONS.contains(&key) => {}
+            key if NOTED.contains(&key) && driver == LogDriver::JsonFile => {
+                spec.noted.insert(key.to_owned(), value.clone());
+            }
+            // Rotated files are not compressed, and a guest never waits for its log.
+            "compress" if matches!(value.as_str(), "true" | "false") => {}
+            "mode" if matches!(value.as_str(), "blocking" | "non-blocking") => {}
+            "max-buffer-size" if config.config.get("mode").is_some_and(|mode| mode == "non-blocking") => {
+                parse_size(value).map_err(|_| wrong())?;
+            }
+            "max-buffer-size" => {
+                let text = "logger: log option max-buffer-size is only supported with mode=non-blocking";
+                return Err(ApiError::invalid(text));
+            }
+            "compress" | "mode" => return Err(wrong()),
             key => {
                 let name = if config.driver.is_empty() { "json-file" } else { &config.driver };
                 return Err(ApiError::invalid(format!("unknown log opt '{key}' for {name} log driver")));
@@ -178,6 +190,15 @@ mod tests {
         assert!(log("", &[("nope", "1")]).unwrap_err().contains("unknown log opt 'nope' for json-file log driver"));
         assert!(log("", &[("max-size", "much")]).is_err());
         assert!(log("", &[("max-file", "0")]).is_err());
+        assert_eq!(log("", &[("labels", "a,b")]).unwrap().noted["labels"], "a,b");
+        assert!(
+            log("local", &[("labels", "a")]).unwrap_err().contains("unknown log opt 'labels' for local log driver")
+        );
+        assert!(log("local", &[("compress", "true"), ("max-file", "2")]).is_ok());
+        assert!(log("", &[("mode", "non-blocking"), ("max-buffer-size", "4m")]).is_ok());
+        for wrong in [("mode", "sometimes"), ("compress", "maybe"), ("max-buffer-size", "4m")] {
+            assert!(log("", &[wrong]).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

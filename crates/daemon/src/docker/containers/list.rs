@@ -1,18 +1,22 @@
 //! `GET /containers/json`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use sprat_docker_api::{ContainerSummary, ListedPort, MountPoint, SummaryHostConfig, SummaryNetworks};
+use sprat_docker_api::{
+    ApiVersion, ContainerSummary, EndpointSettings, ListedPort, MountPoint, SummaryHostConfig, SummaryNetworks,
+};
 use sprat_engine::{Container, HealthStatus, ListFilter, Status};
 
-use crate::docker::params::Params;
+use crate::docker::params::{Params, Version};
 use crate::docker::{ApiError, Door, networks};
 
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
+    Version(version): Version,
     params: Params,
 ) -> Result<Json<Vec<ContainerSummary>>, ApiError> {
     // Docker's limit counts from 1; -1 is none.
@@ -20,21 +24,22 @@ pub(super) async fn list(
     let filter = ListFilter { all: params.flag("all"), limit, filters: params.filters()?.into_map() };
     let containers = door.engine.list(&filter)?;
     if !params.flag("size") {
-        return Ok(Json(containers.iter().map(|container| summary(container, None)).collect()));
+        return Ok(Json(containers.iter().map(|container| summary(container, None, version)).collect()));
     }
-    measured(door, containers).await.map(Json)
+    measured(door, containers, version).await.map(Json)
 }
 
 /// Containers as the list shows them, with their sizes.
 pub(in crate::docker) async fn measured(
     door: Arc<Door>,
     containers: Vec<Container>,
+    version: ApiVersion,
 ) -> Result<Vec<ContainerSummary>, ApiError> {
     let measure = move || {
         let sized = |container: &Container| {
             let written = sprat_engine::tree_size(&container.upper);
             let image = door.engine.image(&container.image.to_string()).map_or(0, |image| image.size);
-            summary(container, Some((written, written + image)))
+            summary(container, Some((written, written + image)), version)
         };
         containers.iter().map(sized).collect()
     };
@@ -43,7 +48,7 @@ pub(in crate::docker) async fn measured(
 }
 
 /// One container as the list shows it; `sizes` are bytes it wrote and bytes of all its files.
-pub(super) fn summary(container: &Container, sizes: Option<(u64, u64)>) -> ContainerSummary {
+pub(super) fn summary(container: &Container, sizes: Option<(u64, u64)>, version: ApiVersion) -> ContainerSummary {
     ContainerSummary {
         id: container.id.to_string(),
         names: vec![format!("/{}", container.name)],
@@ -61,7 +66,7 @@ pub(super) fn summary(container: &Container, sizes: Option<(u64, u64)>) -> Conta
             network_mode: networks::of_mode(&container.spec.network).to_owned(),
             annotations: container.spec.annotations.clone(),
         },
-        network_settings: SummaryNetworks { networks: networks::endpoints(&container.spec.network) },
+        network_settings: SummaryNetworks { networks: endpoints(container, version) },
         mounts: mounts(container),
     }
 }
@@ -128,13 +133,13 @@ fn human(seconds: i64) -> String {
 /// Published ports as bound, then exposed ones.
 fn ports(container: &Container) -> Vec<ListedPort> {
     let published = container.ports.iter().map(|port| ListedPort {
-        ip: if port.host_ip.is_empty() { "0.0.0.0".to_owned() } else { port.host_ip.clone() },
+        ip: port.host_ip.clone(),
         private_port: port.container,
         public_port: Some(port.host),
         protocol: port.protocol.clone(),
     });
     let mut list: Vec<_> = published.collect();
-    for exposed in &container.spec.exposed_ports {
+    for exposed in container.exposed.iter().filter(|_| is_up(container)) {
         let Ok(port) = exposed.parse::<sprat_docker_api::Port>() else { continue };
         let protocol = port.protocol.to_string();
         if !list.iter().any(|listed| listed.private_port == port.number && listed.protocol == protocol) {
@@ -142,6 +147,19 @@ fn ports(container: &Container) -> Vec<ListedPort> {
         }
     }
     list
+}
+
+/// Ports are shown of what runs only, as docker does; those of the host's own network are not its.
+pub(super) fn is_up(container: &Container) -> bool {
+    let running = matches!(container.state.status, Status::Running | Status::Paused);
+    running && !matches!(container.spec.network.as_str(), "host" | "none")
+}
+
+/// Its networks by name.
+pub(super) fn endpoints(container: &Container, version: ApiVersion) -> BTreeMap<String, EndpointSettings> {
+    let shown =
+        |view: &sprat_engine::EndpointView| (view.network.clone(), networks::settings(container.id, view, version));
+    container.networks.iter().map(shown).collect()
 }
 
 /// Mounts in docker's shape.

@@ -35,34 +35,59 @@ pub(super) async fn logs(
     let wanted = Wanted { stdout: query.stdout, stderr: query.stderr, raw };
     let follow = query.follow;
     let entries = door.engine.logs(&name, query)?;
-    let mut response = Response::new(Body::from_stream(render(entries, wanted, params.flag("timestamps"))));
+    let mut response = Response::new(Body::from_stream(render(
+        entries,
+        wanted,
+        Shown { times: params.flag("timestamps"), details: params.flag("details") },
+    )));
     response.headers_mut().insert(header::CONTENT_TYPE, wanted.content_type(version));
     Ok(if follow { lines::endless(response) } else { response })
+}
+
+/// What is shown before each line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shown {
+    /// Its time.
+    pub(super) times: bool,
+    /// What of the container is noted with it.
+    pub(super) details: bool,
 }
 
 /// Log entries as they are sent. An error breaks the stream off.
 pub(super) fn render<S>(
     entries: S,
     wanted: Wanted,
-    timestamps: bool,
+    shown: Shown,
 ) -> impl Stream<Item = Result<Bytes, EngineError>> + Send + 'static
 where
     S: Stream<Item = Result<LogEntry, EngineError>> + Send + 'static,
 {
     entries.map(move |entry| {
         let entry = entry?;
-        let text = if timestamps { stamped(&entry) } else { entry.text };
+        let text = if shown.times || shown.details { headed(&entry, shown) } else { entry.text };
         Ok(wanted.wrap(entry.stream, text))
     })
 }
 
-fn stamped(entry: &LogEntry) -> Bytes {
-    let time = fixed(&entry.time);
-    let mut text = BytesMut::with_capacity(time.len() + 1 + entry.text.len());
-    text.extend_from_slice(time.as_bytes());
-    text.extend_from_slice(b" ");
+/// The time first, then the details, as docker has it.
+fn headed(entry: &LogEntry, shown: Shown) -> Bytes {
+    let mut text = BytesMut::with_capacity(64 + entry.text.len());
+    if shown.times {
+        text.extend_from_slice(fixed(&entry.time).as_bytes());
+        text.extend_from_slice(b" ");
+    }
+    if shown.details {
+        let pairs = entry.noted.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+        text.extend_from_slice(pairs.collect::<Vec<_>>().join(",").as_bytes());
+        text.extend_from_slice(b" ");
+    }
     text.extend_from_slice(&entry.text);
     text.freeze()
+}
+
+/// A text as part of a query (Go's `url.QueryEscape`).
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// A time of the log file with all nine digits of its fraction: docker leaves zeros out in the file, but not here
@@ -98,10 +123,20 @@ mod tests {
 
     #[tokio::test]
     async fn timestamps_stand_inside_the_frame() {
-        let entry = LogEntry { stream: Output::Stderr, time: "2026-01-01T00:00:00.1Z".into(), text: "x\n".into() };
+        let entry = LogEntry {
+            stream: Output::Stderr,
+            time: "2026-01-01T00:00:00.1Z".into(),
+            text: "x\n".into(),
+            noted: [("a".to_owned(), "b c".to_owned())].into(),
+        };
         let wanted = Wanted { stdout: true, stderr: true, raw: false };
-        let sent: Vec<_> = render(futures_util::stream::iter([Ok(entry)]), wanted, true).collect().await;
+        let shown = Shown { times: true, details: false };
+        let sent: Vec<_> = render(futures_util::stream::iter([Ok(entry.clone())]), wanted, shown).collect().await;
         assert_eq!(sent[0].as_ref().unwrap(), &b"\x02\0\0\0\0\0\0\x212026-01-01T00:00:00.100000000Z x\n"[..]);
+        let all = headed(&entry, Shown { times: true, details: true });
+        assert_eq!(all, "2026-01-01T00:00:00.100000000Z a=b+c x\n");
+        let bare = LogEntry { noted: std::collections::BTreeMap::new(), ..entry };
+        assert_eq!(headed(&bare, Shown { times: false, details: true }), " x\n");
     }
 
     #[test]

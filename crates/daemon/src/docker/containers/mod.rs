@@ -12,6 +12,7 @@ mod limits;
 mod list;
 mod logs;
 mod mounts;
+mod networks;
 mod ports;
 mod refusals;
 mod spec;

@@ -1,9 +1,9 @@
 //! Mounts of a create request: `Binds`, `Mounts`, `Tmpfs` and `Volumes`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sprat_docker_api::{Bind, BindSource, HostConfig, MountRequest, parse_tmpfs};
-use sprat_engine::{MountKind, MountSpec};
+use sprat_docker_api::{Bind, BindSource, HostConfig, MountRequest, Tmpfs, parse_tmpfs};
+use sprat_engine::{MountKind, MountSpec, TmpfsOwner};
 
 use crate::docker::ApiError;
 
@@ -20,9 +20,8 @@ pub(super) fn read(host: &HostConfig, volumes: impl Iterator<Item = String>) -> 
         mounts.push(from_mount(mount)?);
     }
     for (target, options) in &host.tmpfs {
-        let (size, read_only) = parse_tmpfs(target, options).map_err(invalid)?;
-        let kind = MountKind::Tmpfs { size: size.filter(|size| *size > 0).unwrap_or(DEFAULT_TMPFS_BYTES) };
-        mounts.push(MountSpec { target: target.clone(), kind, read_only });
+        let tmpfs = parse_tmpfs(target, options).map_err(invalid)?;
+        mounts.push(mount(target.clone(), memory(tmpfs), tmpfs.read_only));
     }
     let mut seen = BTreeSet::new();
     if let Some(twice) = mounts.iter().find(|mount| !seen.insert(normal(&mount.target))) {
@@ -49,31 +48,55 @@ fn normal(path: &str) -> String {
 fn from_bind(bind: Bind) -> MountSpec {
     let kind = match bind.source {
         BindSource::Path(path) => MountKind::Bind { source: path.into(), create: true },
-        BindSource::Volume(name) => MountKind::Volume { name, no_copy: bind.no_copy },
-        BindSource::Anonymous => MountKind::Volume { name: String::new(), no_copy: bind.no_copy },
+        BindSource::Volume(name) => MountKind::Volume { name, no_copy: bind.no_copy, labels: BTreeMap::new() },
+        BindSource::Anonymous => {
+            MountKind::Volume { name: String::new(), no_copy: bind.no_copy, labels: BTreeMap::new() }
+        }
     };
-    MountSpec { target: bind.target, kind, read_only: bind.read_only }
+    mount(bind.target, kind, bind.read_only)
 }
 
-fn from_mount(mount: &MountRequest) -> Result<MountSpec, ApiError> {
-    let wrong = |why: &str| ApiError::invalid(format!("invalid mount config for type \"{}\": {why}", mount.kind));
-    mount.check_target().map_err(|error| wrong(&error.to_string()))?;
-    let kind = match mount.kind.as_str() {
-        "bind" if !mount.source.starts_with('/') => return Err(wrong("the source path must be absolute")),
-        "bind" => MountKind::Bind { source: (&mount.source).into(), create: mount.bind_options.create_mountpoint },
-        "volume" if !mount.volume_options.subpath.is_empty() => return Err(wrong("Subpath is not offered")),
-        "volume" if !matches!(mount.volume_options.driver_config.name.as_str(), "" | "local") => {
+fn mount(target: String, kind: MountKind, read_only: bool) -> MountSpec {
+    MountSpec { target, kind, read_only, inherited: false }
+}
+
+fn memory(tmpfs: Tmpfs) -> MountKind {
+    let Tmpfs { size, mode, uid, gid, .. } = tmpfs;
+    let mode = mode.unwrap_or(TmpfsOwner::default().mode);
+    MountKind::Tmpfs { size: size.unwrap_or(DEFAULT_TMPFS_BYTES), owner: TmpfsOwner { mode, uid, gid } }
+}
+
+fn from_mount(request: &MountRequest) -> Result<MountSpec, ApiError> {
+    let wrong = |why: &str| ApiError::invalid(format!("invalid mount config for type \"{}\": {why}", request.kind));
+    request.check_target().map_err(|error| wrong(&error.to_string()))?;
+    let volume = &request.volume_options;
+    let mut read_only = request.read_only;
+    let kind = match request.kind.as_str() {
+        "bind" if !request.source.starts_with('/') => return Err(wrong("the source path must be absolute")),
+        "bind" => MountKind::Bind { source: (&request.source).into(), create: request.bind_options.create_mountpoint },
+        "volume" if !volume.subpath.is_empty() => {
+            return Err(wrong("Subpath is not offered, since links in a volume could lead out of it: mount all of it"));
+        }
+        "volume" if !matches!(volume.driver_config.name.as_str(), "" | "local") => {
             return Err(wrong("only the driver local is offered"));
         }
-        "volume" => MountKind::Volume { name: mount.source.clone(), no_copy: mount.volume_options.no_copy },
-        "tmpfs" if !mount.source.is_empty() => return Err(wrong("field Source must not be specified")),
-        "tmpfs" => {
-            let size = mount.tmpfs_options.size_bytes;
-            MountKind::Tmpfs { size: if size == 0 { DEFAULT_TMPFS_BYTES } else { size } }
+        "volume" if !volume.driver_config.options.is_empty() => {
+            return Err(wrong("driver options are not offered: Sprat's volumes are plain folders"));
         }
-        _ => return Err(ApiError::invalid(format!("mount type unknown: \"{}\"", mount.kind))),
+        "volume" => {
+            MountKind::Volume { name: request.source.clone(), no_copy: volume.no_copy, labels: volume.labels.clone() }
+        }
+        "tmpfs" if !request.source.is_empty() => return Err(wrong("field Source must not be specified")),
+        "tmpfs" => {
+            let tmpfs = request.tmpfs_options.read().map_err(|error| wrong(&error.to_string()))?;
+            read_only |= tmpfs.read_only;
+            memory(tmpfs)
+        }
+        "image" => return Err(wrong("mounts of images are not offered: COPY --from=IMAGE what is needed in a build")),
+        "npipe" | "cluster" => return Err(wrong("it is not offered: use bind, volume or tmpfs")),
+        _ => return Err(ApiError::invalid(format!("mount type unknown: \"{}\"", request.kind))),
     };
-    Ok(MountSpec { target: mount.target.clone(), kind, read_only: mount.read_only })
+    Ok(mount(request.target.clone(), kind, read_only))
 }
 
 #[cfg(test)]
@@ -89,8 +112,8 @@ mod tests {
     fn every_way_to_mount_is_read() {
         let list = mounts(
             r#"{"Binds":["/a:/a"],"Mounts":[{"Type":"bind","Source":"/b","Target":"/b","ReadOnly":true},
-               {"Type":"volume","Source":"v","Target":"/v","VolumeOptions":{"NoCopy":true}},
-               {"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096}}],"Tmpfs":{"/run":""}}"#,
+               {"Type":"volume","Source":"v","Target":"/v","VolumeOptions":{"NoCopy":true,"Labels":{"a":"b"}}},
+               {"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096,"Mode":448}}],"Tmpfs":{"/run":"mode=755"}}"#,
             &["/anon", "/v/"],
         )
         .unwrap();
@@ -98,8 +121,11 @@ mod tests {
         assert_eq!(list[0].kind, MountKind::Bind { source: "/a".into(), create: true });
         assert_eq!(list[1].kind, MountKind::Bind { source: "/b".into(), create: false });
         assert!(list[1].read_only);
-        assert_eq!(list[3].kind, MountKind::Tmpfs { size: 4096 });
-        assert_eq!(list[4].kind, MountKind::Tmpfs { size: DEFAULT_TMPFS_BYTES });
+        let labels = [("a".to_owned(), "b".to_owned())].into();
+        assert_eq!(list[2].kind, MountKind::Volume { name: "v".to_owned(), no_copy: true, labels });
+        let owner = |mode| TmpfsOwner { mode, uid: 0, gid: 0 };
+        assert_eq!(list[3].kind, MountKind::Tmpfs { size: 4096, owner: owner(0o700) });
+        assert_eq!(list[4].kind, MountKind::Tmpfs { size: DEFAULT_TMPFS_BYTES, owner: owner(0o755) });
     }
 
     #[test]
@@ -111,7 +137,14 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_named() {
         for (text, words) in [
-            (r#"{"Mounts":[{"Type":"npipe","Target":"/x"}]}"#, "mount type unknown"),
+            (r#"{"Mounts":[{"Type":"npipe","Target":"/x"}]}"#, "not offered"),
+            (r#"{"Mounts":[{"Type":"image","Source":"x","Target":"/x"}]}"#, "images are not offered"),
+            (r#"{"Mounts":[{"Type":"odd","Target":"/x"}]}"#, "mount type unknown"),
+            (r#"{"Mounts":[{"Type":"tmpfs","Target":"/x","TmpfsOptions":{"Mode":65536}}]}"#, "invalid tmpfs option"),
+            (
+                r#"{"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"DriverConfig":{"Options":{"a":"b"}}}}]}"#,
+                "driver options",
+            ),
             (r#"{"Mounts":[{"Type":"bind","Source":"x","Target":"/x"}]}"#, "must be absolute"),
             (r#"{"Mounts":[{"Type":"bind","Source":"/x","Target":"x"}]}"#, "mount path must be absolute"),
             (r#"{"Mounts":[{"Type":"volume","Target":"/"}]}"#, "destination can't be '/'"),

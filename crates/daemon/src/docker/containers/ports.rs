@@ -24,15 +24,33 @@ fn parse(text: &str) -> Result<Port, ApiError> {
 }
 
 fn publish(port: Port, binding: &PortBinding) -> Result<PortSpec, ApiError> {
-    let host = match binding.host_port.as_str() {
-        "" => 0,
-        text => text.parse().map_err(|_| ApiError::invalid(format!("invalid port specification: \"{text}\"")))?,
-    };
+    let (host, host_last) = host_ports(&binding.host_port)?;
     let address = binding.host_ip.trim_start_matches('[').trim_end_matches(']');
     if !address.is_empty() && address.parse::<std::net::IpAddr>().is_err() {
         return Err(ApiError::invalid(format!("invalid IP address: {address}")));
     }
-    Ok(PortSpec { container: port.number, protocol: port.protocol.to_string(), host_ip: address.to_owned(), host })
+    Ok(PortSpec {
+        container: port.number,
+        protocol: port.protocol.to_string(),
+        host_ip: address.to_owned(),
+        host,
+        host_last,
+    })
+}
+
+/// `8080`, a range such as `8080-8090` to choose from, or nothing.
+fn host_ports(text: &str) -> Result<(u16, u16), ApiError> {
+    let number = |part: &str| {
+        part.parse::<u16>().map_err(|_| ApiError::invalid(format!("invalid port specification: \"{text}\"")))
+    };
+    match text.split_once('-') {
+        _ if text.is_empty() => Ok((0, 0)),
+        None => Ok((number(text)?, 0)),
+        Some((first, last)) => match (number(first)?, number(last)?) {
+            (first, last) if first > 0 && first <= last => Ok((first, last)),
+            _ => Err(ApiError::invalid(format!("invalid port specification: \"{text}\""))),
+        },
+    }
 }
 
 /// The exposed ports in their normal form.
@@ -69,7 +87,13 @@ mod tests {
     #[test]
     fn a_port_without_a_number_takes_a_free_one() {
         let specs = one("80", binding("", "")).unwrap();
-        assert_eq!(specs, [PortSpec { container: 80, protocol: "tcp".into(), host_ip: String::new(), host: 0 }]);
+        assert_eq!(
+            specs,
+            [PortSpec { container: 80, protocol: "tcp".into(), host_ip: String::new(), host: 0, host_last: 0 }]
+        );
+        let range = &one("80", binding("", "8080-8090")).unwrap()[0];
+        assert_eq!((range.host, range.host_last), (8080, 8090));
+        assert!(one("80", binding("", "8090-8080")).is_err() && one("80", binding("", "0-5")).is_err());
         assert_eq!(one("53/udp", binding("[::1]", "53")).unwrap()[0].host_ip, "::1");
         assert!(bindings(&BTreeMap::from([("80/tcp".to_owned(), None)])).unwrap().is_empty());
     }

@@ -2,10 +2,11 @@
 //!
 //! Image defaults are the engine's business: an empty field of the request is `None` here.
 
-use sprat_docker_api::{CreateRequest, HealthcheckRequest, RestartPolicyRequest, Words};
+use sprat_docker_api::{ApiVersion, CreateRequest, HealthcheckRequest, RestartPolicyRequest, Words};
 use sprat_engine::{ContainerSpec, Healthcheck, Isolation, RestartPolicy};
 
-use super::{limits, mounts, ports, refusals};
+use super::networks::Asked;
+use super::{limits, mounts, networks, ports, refusals};
 use crate::docker::ApiError;
 
 /// Shortest time of a health check that is not "inherit", in nanoseconds.
@@ -16,12 +17,23 @@ pub(super) fn convert(
     request: CreateRequest,
     name: Option<&str>,
     platform: Option<&str>,
+    version: ApiVersion,
 ) -> Result<(ContainerSpec, Vec<String>), ApiError> {
     refuse_nul(&request)?;
     let warnings = refusals::check(&request, platform)?;
     let mut host = request.host_config;
     let limits = limits::read(&host)?;
     let restart = restart_policy(&host.restart_policy, host.auto_remove)?;
+    let networks = networks::read(
+        Asked {
+            disabled: request.network_disabled,
+            mode: std::mem::take(&mut host.network_mode),
+            endpoints: request.networking_config.endpoints_config,
+            links: std::mem::take(&mut host.links),
+            mac: request.mac_address,
+        },
+        version,
+    )?;
     let spec = ContainerSpec {
         name: name.map(|name| name.trim_start_matches('/').to_owned()),
         image: image(request.image)?,
@@ -39,6 +51,7 @@ pub(super) fn convert(
         stop_signal: not_empty(request.stop_signal),
         stop_timeout_s: request.stop_timeout.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
         mounts: mounts::read(&host, request.volumes.into_keys())?,
+        volumes_from: std::mem::take(&mut host.volumes_from),
         read_only: host.readonly_rootfs,
         restart,
         auto_remove: host.auto_remove,
@@ -52,7 +65,13 @@ pub(super) fn convert(
         log: limits::log(&host.log_config)?,
         ports: ports::bindings(&host.port_bindings)?,
         exposed_ports: ports::exposed(request.exposed_ports.into_keys().chain(host.port_bindings.into_keys()))?,
-        network: network(request.network_disabled, host.network_mode)?,
+        endpoints: networks.endpoints,
+        network: networks.mode,
+        links: networks.links,
+        dns: host.dns,
+        dns_search: host.dns_search,
+        dns_options: host.dns_options,
+        egress: None,
         extra_hosts: extra_hosts(host.extra_hosts)?,
         healthcheck: request.healthcheck.map(healthcheck).transpose()?,
         labels: request.labels,
@@ -126,18 +145,6 @@ fn isolation(text: &str) -> Result<Isolation, ApiError> {
     }
 }
 
-fn network(disabled: bool, mode: String) -> Result<String, ApiError> {
-    match mode.as_str() {
-        _ if disabled => Ok("none".to_owned()),
-        "" | "default" | "bridge" => Ok("default".to_owned()),
-        "none" | "host" => Ok(mode),
-        _ if mode.starts_with("container:") => {
-            Err(ApiError::invalid(format!("network mode {mode} is not offered: use default, none or host")))
-        }
-        _ => Ok(mode),
-    }
-}
-
 fn extra_hosts(hosts: Vec<String>) -> Result<Vec<String>, ApiError> {
     let separate = |entry: String| match entry.split_once([':', '=']) {
         Some((host, address)) if !host.is_empty() && !address.is_empty() => Ok(format!("{host}:{address}")),
@@ -176,7 +183,7 @@ mod tests {
     use super::*;
 
     fn convert_json(text: &str) -> Result<(ContainerSpec, Vec<String>), ApiError> {
-        convert(serde_json::from_str(text).unwrap(), Some("/web"), None)
+        convert(serde_json::from_str(text).unwrap(), Some("/web"), None, ApiVersion::MAX)
     }
 
     fn refused(text: &str) -> String {
@@ -258,7 +265,6 @@ mod tests {
                 "negative",
             ),
             (r#"{"Image":"x","HostConfig":{"Isolation":"hyperv"}}"#, "invalid isolation 'hyperv'"),
-            (r#"{"Image":"x","HostConfig":{"NetworkMode":"container:a"}}"#, "container:a"),
             (r#"{"Image":"x","HostConfig":{"ExtraHosts":["a"]}}"#, "bad format for add-host"),
             (r#"{"Image":"x","Healthcheck":{"Interval":5}}"#, "Interval in Healthcheck"),
         ] {

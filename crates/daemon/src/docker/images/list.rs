@@ -10,6 +10,7 @@ use sprat_docker_api::{ApiVersion, Filters, ImageSummary, parse_time};
 use sprat_engine::{Image, Reference};
 
 use crate::docker::build::reference;
+use crate::docker::disk_usage::Layers;
 use crate::docker::params::{Params, Version};
 use crate::docker::{ApiError, Door};
 
@@ -31,8 +32,16 @@ pub(super) async fn list(
             && name.is_none_or(|name| matches_references(image, &[name.to_owned()]))
     };
     let images = door.engine.images()?;
-    let images = images.iter().filter(|(image, _)| wanted(image));
-    Ok(Json(images.map(|(image, users)| summary(image, *users, version)).collect()))
+    // Docker Engine API 1.42.
+    let layers = params.flag("shared-size").then(|| Layers::of(images.iter().map(|(image, _)| &**image)));
+    let render = |(image, users): &(Arc<Image>, usize)| {
+        let mut summary = summary(image, *users, version);
+        if let Some(layers) = &layers {
+            summary.shared_size = i64::try_from(layers.shared(image)).unwrap_or(i64::MAX);
+        }
+        summary
+    };
+    Ok(Json(images.iter().filter(|(image, _)| wanted(image)).map(render).collect()))
 }
 
 /// Limits on time and on having a name.

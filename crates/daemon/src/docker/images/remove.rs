@@ -23,11 +23,11 @@ fn render(report: RemoveReport) -> Vec<ImageDelete> {
     untagged.chain(report.deleted.into_iter().map(|digest| ImageDelete::Deleted(digest.to_string()))).collect()
 }
 
-/// `dangling=false` is all unused images. Label and time filters are refused, since nothing would keep to them.
+/// `dangling=false` is all unused images.
 pub(super) async fn prune(State(door): State<Arc<Door>>, params: Params) -> Result<Json<ImagePrune>, ApiError> {
-    let filters = params.filters()?.only(&["dangling"])?;
+    let filters = params.filters()?.only(&["dangling", "until", "label", "label!"])?;
     let all = filters.get_bool("dangling")? == Some(false);
-    let report = door.engine.prune_images(all).await?;
+    let report = door.engine.prune_images(all, &filters.without("dangling")).await?;
     let removed = render(report.removed);
     let images_deleted = Some(removed).filter(|removed| !removed.is_empty());
     Ok(Json(ImagePrune { images_deleted, space_reclaimed: report.reclaimed }))

@@ -67,8 +67,22 @@ fn owners_are_numbers_or_names_of_the_stage() {
     assert_eq!(owner("--chown=7:8 --chmod=4755").0, (0o4755, 7, 8));
     let error = house.build("FROM scratch\nCOPY --chown=eve x /\n", &accounts).error();
     assert!(error.starts_with("line 2: unable to find user eve"), "{error}");
-    let error = house.build("FROM scratch\nCOPY --chmod=u+x x /\n", &accounts).error();
-    assert!(error.contains("invalid chmod parameter: 'u+x'"), "{error}");
+    assert_eq!(owner("--chmod=u+x,g-r").0, (0o704, 0, 0));
+    let error = house.build("FROM scratch\nCOPY --chmod=u+q x /\n", &accounts).error();
+    assert!(error.starts_with("line 2: invalid chmod parameter: 'u+q'") && error.contains("such as 755"), "{error}");
+}
+
+#[test]
+fn a_path_that_a_program_made_in_its_working_folder_is_told_when_it_is_missed() {
+    let house = House::new();
+    let stage = "FROM scratch AS made\nWORKDIR /work\nCOPY x out/x\nFROM scratch\n";
+    let error = house.build(&format!("{stage}COPY --from=made /out/x /\n"), &[("x", "1")]).error();
+    assert!(
+        error.starts_with("line 5: COPY failed: stat /out/x: file does not exist, but /work/out/x does"),
+        "{error}"
+    );
+    let error = house.build(&format!("{stage}COPY --from=made /none /\n"), &[("x", "1")]).error();
+    assert!(error.ends_with("file does not exist"), "{error}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn targets_and_bases_must_exist() {
 fn a_program_that_fails_or_cannot_start_fails_the_build() {
     let text = "FROM scratch\nRUN [\"x.wasm\", \"a\"]\n";
     let failed = House::running(|_| 7).build(text, &[]);
-    assert_eq!(failed.error(), "The command 'x.wasm a' returned a non-zero code: 7");
+    assert_eq!(failed.error(), "The command 'x.wasm a' returned a non-zero code: 7 (line 2 of the Dockerfile)");
     assert!(matches!(failed.result, Err(BuildError::Run { code: 7, .. })));
     assert_eq!(House::running(|_| -1).build(text, &[]).error(), "line 2: cannot run x.wasm a: it is no program");
 }

@@ -49,6 +49,22 @@ fn instructions_become_configuration_and_history() {
 }
 
 #[test]
+fn tens_of_thousands_of_variables_take_no_longer_each_than_a_few() {
+    use std::fmt::Write as _;
+    // As many as the longest line has room for.
+    const MANY: usize = 25_000;
+    let line = |value: &str| {
+        let mut line = "ENV Z=z".to_owned();
+        (0..MANY).for_each(|number| write!(line, " V{number}={value}").unwrap());
+        line
+    };
+    let text = format!("FROM scratch\n{}\n{}\n", line("a"), line("$Z"));
+    let built = House::new().build(&text, &[]).image();
+    assert_eq!(built.config.env.len(), MANY + 1);
+    assert_eq!((built.config.env[1].as_str(), built.config.env[MANY].as_str()), ("V0=z", "V24999=z"));
+}
+
+#[test]
 fn workdir_makes_its_folder_and_copy_is_relative_to_it() {
     let built = House::new().build("FROM scratch\nWORKDIR /a\nWORKDIR b\nCOPY x .\nCOPY x y\n", &[("x", "1")]);
     assert_eq!(built.files(), ["a/", "a/b/", "a/b/x", "a/b/y"]);

@@ -19,9 +19,6 @@ use super::errno::{Errno, Result};
 /// What a node costs beside its content, its name included.
 const NODE_BYTES: u64 = 512;
 
-/// Mode of the top folder, as docker gives a tmpfs.
-const TOP_MODE: u32 = 0o1777;
-
 /// A file system in memory.
 #[derive(Debug)]
 pub(super) struct MemoryMount {
@@ -31,10 +28,13 @@ pub(super) struct MemoryMount {
 }
 
 impl MemoryMount {
+    /// Whose its top folder is when nobody says otherwise: as docker gives a tmpfs.
+    pub(super) const EVERYBODY: Owner = Owner { uid: 0, gid: 0, mode: 0o1777 };
+
     /// An empty one that holds at most `limit` bytes.
-    pub(super) fn new(limit: u64) -> Self {
+    pub(super) fn new(limit: u64, owner: Owner) -> Self {
         let budget = Arc::new(Budget::new(Some(limit)));
-        let top = MemoryNode::new(1, Body::folder(), Owner { uid: 0, gid: 0, mode: TOP_MODE }, 0, Arc::clone(&budget));
+        let top = MemoryNode::new(1, Body::folder(), owner, 0, Arc::clone(&budget));
         Self { budget, next: AtomicU64::new(2), top: Arc::new(top) }
     }
 

@@ -141,3 +141,56 @@ fn listings_past_the_limit_are_refused_until_one_is_dropped() {
     listings.pop();
     assert_eq!(view.entries(&folder).unwrap().count(), 1000);
 }
+
+#[test]
+fn entries_of_the_upper_folder_are_limited_and_given_back() {
+    let mut world = World::small();
+    world.limits.disk_entries = 6;
+    let view = world.view();
+    view.make_directory(&view.root(), "d").unwrap();
+    for name in ["d/a", "d/b"] {
+        write(&view, name, b"").unwrap();
+    }
+    view.symlink("a", &view.root(), "d/link").unwrap();
+    view.link(&view.root(), "d/a", Follow::No, &view.root(), "d/hard").unwrap();
+    // A copy of a file of the image counts too, and so does the folder that it is in, which the image has.
+    assert_eq!(open(&view, "etc/motd", OPEN, WRITE).map(drop), Err(Errno::Quota));
+    for full in [
+        write(&view, "new", b"").map(drop),
+        view.make_directory(&view.root(), "new"),
+        view.symlink("a", &view.root(), "new"),
+        view.link(&view.root(), "d/a", Follow::No, &view.root(), "new"),
+    ] {
+        assert_eq!(full, Err(Errno::Quota));
+    }
+    assert!(view.stat_at(&view.root(), "new", Follow::No).is_err());
+    view.rename(&view.root(), "d/b", &view.root(), "d/a").unwrap();
+    write(&view, "d/new", b"").unwrap();
+    assert_eq!(write(&view, "d/newer", b""), Err(Errno::Quota));
+    for name in ["d/a", "d/hard", "d/link", "d/new"] {
+        unlink(&view, name).unwrap();
+    }
+    view.remove_directory(&view.root(), "d").unwrap();
+    for number in 0..5 {
+        write(&view, &format!("n{number}"), b"").unwrap();
+    }
+    assert_eq!(write(&view, "full", b""), Err(Errno::Quota));
+    drop(view);
+    // What is there is counted by the next view, whiteouts left out.
+    let view = world.view();
+    assert_eq!(write(&view, "full", b""), Err(Errno::Quota));
+    unlink(&view, "n0").unwrap();
+    write(&view, "n0", b"").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_guest_that_waits_for_the_disk_does_not_hold_its_thread() {
+    let world = World::small();
+    let view = world.view();
+    let synced = tokio::spawn(async move {
+        let file = open(&view, "a", FRESH, WRITE).unwrap();
+        view.write(&file, b"x", 0).unwrap();
+        (view.sync(&file, false), view.sync(&view.root(), true))
+    });
+    assert_eq!(synced.await.unwrap().0, Ok(()));
+}

@@ -1,5 +1,7 @@
 //! A WASI 0.3 guest that does what its arguments say. Several steps are separated by `;`.
 
+mod network;
+
 use futures_util::future::join;
 use wasip3::cli::{environment, exit, stderr, stdin, stdout, terminal_stdout};
 use wasip3::clocks::{monotonic_clock, system_clock};
@@ -141,7 +143,11 @@ async fn on_files(words: &[&str]) -> Result<(), ErrorCode> {
         ["symlink", target, path] => root.symlink_at(target.into(), relative(path).into()).await?,
         ["readlink", path] => print(root.readlink_at(relative(path).into()).await?).await,
         ["sync", path] => open(path, OpenFlags::empty(), DescriptorFlags::READ).await?.sync().await?,
-        _ => panic!("no such step"),
+        _ => match network::run(&words).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => print(format!("failed: {error:?}")).await,
+            None => panic!("no such step"),
+        },
     }
     Ok(())
 }

@@ -1,0 +1,275 @@
+//! [`Listener`]: a socket that waits for connections: from guests in memory, from others through the host's sockets.
+//!
+//! Nothing runs for it: whoever accepts looks at all its sources. A socket of the host that stands for a published port is
+//! looked at only while something listens on the port; until then callers wait in the kernel's queue.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+
+use super::code::{Result, SocketError};
+use super::connection::{Connection, Established};
+use super::counters::Counters;
+use super::ports::Bound;
+use super::wakers::Wakers;
+
+/// Connections that wait to be accepted, if the guest names no number.
+pub(crate) const BACKLOG: u32 = 128;
+
+/// Most connections that wait to be accepted, whatever the guest names (Linux's `somaxconn`).
+pub(crate) const MAX_BACKLOG: u32 = 4096;
+
+/// Callers that may wait for a place in the backlog; others are refused.
+pub(crate) const MAX_CALLERS: usize = 1024;
+
+/// How long a caller waits for a place in the backlog.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A socket that waits for connections.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    state: Mutex<State>,
+    /// Sockets of the host.
+    kernel: Vec<TcpListener>,
+    counters: Arc<Counters>,
+    local: SocketAddr,
+    /// The guest is told this for the local address of what sockets of the host accept.
+    own: SocketAddr,
+    bound: Option<Bound>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<Established>,
+    backlog: usize,
+    acceptors: Wakers,
+    callers: VecDeque<Waker>,
+    /// Callers that wait, whether they are awake or not.
+    waiting: usize,
+    closed: bool,
+    /// The source that is looked at first, so that none starves another.
+    first: usize,
+}
+
+impl State {
+    /// Wakes whoever polls with `cx` when there is a place. Who asks often waits once.
+    fn calls(&mut self, cx: &Context<'_>) {
+        if !self.callers.iter().any(|caller| caller.will_wake(cx.waker())) {
+            self.callers.push_back(cx.waker().clone());
+        }
+    }
+}
+
+/// Why a connection is not in the backlog.
+#[derive(Debug)]
+pub(crate) enum NotQueued {
+    /// There is no place now.
+    Full(Established),
+    /// There will be none.
+    Refused,
+}
+
+impl Listener {
+    /// One that takes connections of guests at `bound`, and those of sockets of the host. `own` is what accepted sockets are
+    /// told to be their address.
+    pub(crate) fn new(
+        bound: Option<Bound>,
+        (local, own): (SocketAddr, SocketAddr),
+        kernel: Vec<TcpListener>,
+        backlog: u32,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
+        let state = State {
+            queue: VecDeque::new(),
+            backlog: clamp(backlog),
+            acceptors: Wakers::default(),
+            callers: VecDeque::new(),
+            waiting: 0,
+            closed: false,
+            first: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), kernel, counters, local, own, bound })
+    }
+
+    /// From now on guests find it.
+    pub(crate) fn announce(self: &Arc<Self>) {
+        if let Some(bound) = &self.bound {
+            bound.listen(self);
+        }
+    }
+
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn set_backlog(&self, backlog: u32) {
+        self.state.lock().backlog = clamp(backlog);
+    }
+
+    /// Puts a connection in the backlog.
+    pub(crate) fn queue(&self, connection: Established) -> Result<(), NotQueued> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(NotQueued::Refused);
+        }
+        if state.queue.len() >= state.backlog {
+            return Err(NotQueued::Full(connection));
+        }
+        state.queue.push_back(connection);
+        let acceptors = state.acceptors.take();
+        drop(state);
+        acceptors.wake();
+        Ok(())
+    }
+
+    /// Waits for a place in the backlog. Who waits does not keep the listener: when it is closed, callers are refused.
+    pub(crate) async fn queue_in_time(listener: Weak<Self>, connection: Established) -> Result<()> {
+        let _caller = Caller::new(&listener)?;
+        let mut connection = Some(connection);
+        let queued = poll_fn(|cx| {
+            let Some(listener) = listener.upgrade() else { return Poll::Ready(Err(SocketError::ConnectionRefused)) };
+            let Some(offered) = connection.take() else { return Poll::Ready(Err(SocketError::Other)) };
+            match listener.queue(offered) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(NotQueued::Refused) => Poll::Ready(Err(SocketError::ConnectionRefused)),
+                Err(NotQueued::Full(back)) => {
+                    connection = Some(back);
+                    listener.state.lock().calls(cx);
+                    // A place may be free since.
+                    if listener.has_place() {
+                        listener.wake_caller();
+                    }
+                    Poll::Pending
+                }
+            }
+        });
+        tokio::time::timeout(CONNECT_TIMEOUT, queued).await.unwrap_or(Err(SocketError::Timeout))
+    }
+
+    fn has_place(&self) -> bool {
+        let state = self.state.lock();
+        state.closed || state.queue.len() < state.backlog
+    }
+
+    fn wake_caller(&self) {
+        let caller = self.state.lock().callers.pop_front();
+        caller.into_iter().for_each(Waker::wake);
+    }
+
+    /// The next connection.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Established>> {
+        let sources = self.kernel.len() + 1;
+        let first = {
+            let mut state = self.state.lock();
+            state.first = (state.first + 1) % sources;
+            state.first
+        };
+        for source in (first..sources).chain(0..first) {
+            let accepted = match source.checked_sub(1).and_then(|index| self.kernel.get(index)) {
+                None => self.poll_queue(cx).map(Ok),
+                Some(listener) => self.poll_kernel(listener, cx),
+            };
+            if let Poll::Ready(accepted) = accepted {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_queue(&self, cx: &Context<'_>) -> Poll<Established> {
+        let mut state = self.state.lock();
+        match state.queue.pop_front() {
+            Some(connection) => {
+                let caller = state.callers.pop_front();
+                drop(state);
+                caller.into_iter().for_each(Waker::wake);
+                Poll::Ready(connection)
+            }
+            None => {
+                state.acceptors.register(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_kernel(&self, listener: &TcpListener, cx: &mut Context<'_>) -> Poll<Result<Established>> {
+        loop {
+            match std::task::ready!(listener.poll_accept(cx)) {
+                Ok((stream, remote)) => {
+                    let local = stream.local_addr().ok().filter(|_| self.bound.is_none()).unwrap_or(self.own);
+                    let connection = Connection::kernel(stream, Arc::clone(&self.counters));
+                    return Poll::Ready(Ok(Established { connection, local, remote: canonical(remote) }));
+                }
+                // The caller is gone again.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Waits until there is a connection to accept from a guest, or a socket of the host may have one. What it may take is
+    /// put in the queue, so that none is lost.
+    pub(crate) fn poll_acceptable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.state.lock().queue.is_empty() {
+            return Poll::Ready(());
+        }
+        let accepted = match std::task::ready!(self.poll_accept(cx)) {
+            Ok(connection) => connection,
+            // The accept that follows fails alike.
+            Err(_) => return Poll::Ready(()),
+        };
+        // To the front: it was the first.
+        self.state.lock().queue.push_front(accepted);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.closed = true;
+        state.queue.clear();
+        state.callers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// An IPv4 address that came through an IPv6 socket is an IPv4 address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn clamp(backlog: u32) -> usize {
+    backlog.clamp(1, MAX_BACKLOG) as usize
+}
+
+/// A place among those who wait for a place.
+struct Caller<'a>(&'a Weak<Listener>);
+
+impl<'a> Caller<'a> {
+    fn new(weak: &'a Weak<Listener>) -> Result<Self> {
+        let listener = weak.upgrade().ok_or(SocketError::ConnectionRefused)?;
+        let mut state = listener.state.lock();
+        if state.waiting >= MAX_CALLERS {
+            return Err(SocketError::ConnectionRefused);
+        }
+        state.waiting += 1;
+        Ok(Self(weak))
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        let Some(listener) = self.0.upgrade() else { return };
+        listener.state.lock().waiting -= 1;
+        // A place that was meant for this one is another's.
+        if listener.has_place() {
+            listener.wake_caller();
+        }
+    }
+}
