@@ -68,17 +68,37 @@ impl Client {
         headers: &[(&str, &str)],
         body: Body,
     ) -> Result<Response<Incoming>, CliError> {
+        let response = self.exchange(method, path, headers, body).await?;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(self.refused(response).await);
+        }
+        Ok(response)
+    }
+
+    /// HEAD; `None` if there is nothing. Its answer has no body that would say what.
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<Response<Incoming>>, CliError> {
+        let response = self.exchange(Method::HEAD, path, &[], empty()).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(response)),
+            _ => Err(self.refused(response).await),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Response<Incoming>, CliError> {
         let mut sender = connect::open(&self.host).await?;
         let mut request = Request::builder().method(method).uri(path).header("Host", "sprat");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body).map_err(|e| CliError::new(format!("invalid request {path:?}")).why(e))?;
-        let response = sender.send_request(request).await.map_err(|e| lost(&self.host, e))?;
-        if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(self.refused(response).await);
-        }
-        Ok(response)
+        sender.send_request(request).await.map_err(|e| lost(&self.host, e))
     }
 
     /// GET, read as JSON.

@@ -68,15 +68,14 @@ fn archive(name: &str, path: &str) -> Query {
 }
 
 async fn stat(client: &Client, name: &str, path: &str) -> Result<ContainerPathStat, CliError> {
-    let response = client.send(Method::HEAD, &archive(name, path).path(), &[], client::empty()).await;
-    let response = response.map_err(|mut error| {
-        // An answer to HEAD has no body that would say it.
-        if error.missing {
-            error.what = format!("Could not find the file {path} in container {name}");
-            error.fix = format!("look with `sprat cp {name}:/ - | tar t`");
-        }
-        error
-    })?;
+    let Some(response) = client.head(&archive(name, path).path()).await? else {
+        // Is it the path or the container that is missing?
+        client.get::<serde_json::Value>(&format!("/containers/{}/json", segment(name))).await?;
+        let mut error = CliError::new(format!("Could not find the file {path} in container {name}"))
+            .fix(format!("look what is there: sprat cp {name}:/ - | tar t"));
+        error.missing = true;
+        return Err(error);
+    };
     let header = response.headers().get(ContainerPathStat::HEADER).and_then(|value| value.to_str().ok());
     header.and_then(ContainerPathStat::from_header).ok_or_else(|| {
         CliError::new("the daemon's answer does not say what is at that path").fix("see `sprat version`").status(125)
@@ -189,7 +188,7 @@ async fn copy_in(client: &Client, from: &str, name: &str, path: &str, args: &CpA
         if !found.is_directory() {
             return Err(CliError::new(format!("destination \"{name}:{path}\" must be a directory")));
         }
-        let stdin = tokio::fs::File::from_std(File::from(rustix::io::dup(rustix::stdio::stdin())?));
+        let stdin = tokio::fs::File::from_std(File::from(rustix::io::dup(rustix::stdio::stdin()).map_err(std::io::Error::from)?));
         client.send(Method::PUT, &put(&folder), &[("Content-Type", "application/x-tar")], client::file(stdin)).await?;
         return Ok(0);
     }
@@ -209,7 +208,8 @@ async fn copy_in(client: &Client, from: &str, name: &str, path: &str, args: &CpA
             return Err(CliError::new("cannot copy a directory to a file").fix("name a folder of the container"));
         }
         Ok((file, _)) => beside(&file),
-        Err(error) if error.missing => {
+        // The container is there, the path is not.
+        Err(error) if error.missing && error.what.starts_with("Could not find") => {
             if path.ends_with('/') && !is_folder {
                 return Err(CliError::new("no such directory").why(format!("{path} does not exist in container {name}")));
             }

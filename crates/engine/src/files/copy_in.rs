@@ -14,7 +14,7 @@ use sprat_sandbox::User;
 use sprat_sandbox::files::{Access, Create, Errno, Follow, Kind, Ownership, Times};
 use tar::EntryType;
 
-use super::visit::{Asked, Purpose, Visit};
+use super::visit::{Asked, Purpose, Visit, relative};
 use crate::EngineError;
 use crate::core::{Core, blocking};
 use crate::record::Record;
@@ -60,7 +60,7 @@ impl Core {
         let asked = Asked::parse(path);
         let visit = self.visit(record, Purpose::Change)?;
         let missing = || EngineError::NoSuchFile { path: path.to_owned(), container: visit.container.clone() };
-        let stat = visit.view.stat_at(&visit.root, &asked.lookup(), Follow::Yes);
+        let stat = visit.view.stat_at(&visit.root, relative(&asked.lookup()), Follow::Yes);
         if stat.map_err(|_| missing())?.kind != Kind::Directory {
             return Err(EngineError::Invalid("extraction point is not a directory".to_owned()));
         }
@@ -151,11 +151,11 @@ impl Unpacking<'_> {
             EntryType::Regular | EntryType::Continuous => self.file(&path, entry.size, data)?,
             EntryType::Symlink => {
                 let target = std::str::from_utf8(&entry.link).map_err(|_| invalid(not_text(&entry.link)))?;
-                self.at(&path, |visit| visit.view.symlink(target, &visit.root, &path))?;
+                self.at(&path, |visit| visit.view.symlink(target, &visit.root, relative(&path)))?;
             }
             EntryType::Link => {
                 let target = self.join(&self::names(&entry.link)?);
-                self.at(&path, |visit| visit.view.link(&visit.root, &target, Follow::No, &visit.root, &path))?;
+                self.at(&path, |visit| visit.view.link(&visit.root, relative(&target), Follow::No, &visit.root, relative(&path)))?;
                 return Ok(());
             }
             kind => {
@@ -171,7 +171,7 @@ impl Unpacking<'_> {
     fn describe(&mut self, path: &str, kind: EntryType, attributes: Attributes) -> Result<(), EngineError> {
         let (uid, gid) = self.owner.as_ref().map_or((attributes.uid, attributes.gid), |user| (user.uid, user.gid));
         let ownership = Ownership { uid, gid, mode: attributes.mode };
-        self.at(path, |visit| visit.view.set_ownership_at(&visit.root, path, ownership))?;
+        self.at(path, |visit| visit.view.set_ownership_at(&visit.root, relative(path), ownership))?;
         match kind {
             EntryType::Directory => self.folders.push((path.to_owned(), attributes.mtime_ns)),
             _ => self.set_time(path, attributes.mtime_ns)?,
@@ -181,7 +181,7 @@ impl Unpacking<'_> {
 
     fn set_time(&self, path: &str, modified_ns: i64) -> Result<(), EngineError> {
         let times = Times { accessed_ns: None, modified_ns: Some(modified_ns) };
-        self.at(path, |visit| visit.view.set_times_at(&visit.root, path, Follow::No, times))
+        self.at(path, |visit| visit.view.set_times_at(&visit.root, relative(path), Follow::No, times))
     }
 
     fn at<T>(&self, path: &str, work: impl FnOnce(&Visit) -> Result<T, Errno>) -> Result<T, EngineError> {
@@ -196,23 +196,23 @@ impl Unpacking<'_> {
     fn make_parents(&self, names: &[String]) -> Result<String, EngineError> {
         let path = self.join(names);
         let parent = names.split_last().map(|(_, above)| above).unwrap_or_default();
-        if parent.is_empty() || self.visit.view.stat_at(&self.visit.root, &self.join(parent), Follow::Yes).is_ok() {
+        if parent.is_empty() || self.visit.view.stat_at(&self.visit.root, relative(&self.join(parent)), Follow::Yes).is_ok() {
             return Ok(path);
         }
         for count in 1..=parent.len() {
             let folder = self.join(parent.get(..count).unwrap_or_default());
-            if self.visit.view.stat_at(&self.visit.root, &folder, Follow::Yes).is_err() {
+            if self.visit.view.stat_at(&self.visit.root, relative(&folder), Follow::Yes).is_err() {
                 self.make_folder(&folder)?;
                 let (uid, gid) = self.owner.as_ref().map_or((0, 0), |user| (user.uid, user.gid));
                 let ownership = Ownership { uid, gid, mode: IMPLIED_MODE };
-                self.at(&folder, |visit| visit.view.set_ownership_at(&visit.root, &folder, ownership))?;
+                self.at(&folder, |visit| visit.view.set_ownership_at(&visit.root, relative(&folder), ownership))?;
             }
         }
         Ok(path)
     }
 
     fn make_folder(&self, path: &str) -> Result<(), EngineError> {
-        self.at(path, |visit| visit.view.make_directory(&visit.root, path))
+        self.at(path, |visit| visit.view.make_directory(&visit.root, relative(path)))
     }
 
     /// Removes what an entry replaces: all but a folder that a folder is merged into.
@@ -226,7 +226,7 @@ impl Unpacking<'_> {
         match (was_folder, is_folder) {
             (true, true) => Ok(()),
             (true, false) => self.remove_folder(path, 0),
-            (false, _) => match self.visit.view.unlink(&self.visit.root, path) {
+            (false, _) => match self.visit.view.unlink(&self.visit.root, relative(path)) {
                 // A file that is mounted by itself is written in place.
                 Err(Errno::Busy) if !is_folder => Ok(()),
                 done => done.map_err(|error| self.visit.failed(path, error)),
@@ -242,10 +242,10 @@ impl Unpacking<'_> {
             let child = format!("{path}/{name}");
             match kind {
                 Kind::Directory => self.remove_folder(&child, depth + 1)?,
-                _ => self.at(&child, |visit| visit.view.unlink(&visit.root, &child))?,
+                _ => self.at(&child, |visit| visit.view.unlink(&visit.root, relative(&child)))?,
             }
         }
-        self.at(path, |visit| visit.view.remove_directory(&visit.root, path))
+        self.at(path, |visit| visit.view.remove_directory(&visit.root, relative(path)))
     }
 
     fn file(&mut self, path: &str, size: u64, data: &mut impl Read) -> Result<(), EngineError> {

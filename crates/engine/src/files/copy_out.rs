@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sprat_image::layer::{Attributes, LayerError, MAX_PATH_DEPTH, TarWriter};
 use sprat_sandbox::files::{Access, Create, Descriptor, FileView, Follow, Kind, Stat};
 
-use super::visit::{Asked, Ending, Purpose, Visit};
+use super::visit::{Asked, Ending, Purpose, Visit, relative};
 use crate::EngineError;
 use crate::core::{Core, blocking};
 use crate::record::Record;
@@ -114,7 +114,7 @@ impl Visit {
     fn path_stat(&self, asked: &Asked) -> Result<PathStat, EngineError> {
         let lookup = asked.lookup();
         let stat = self.stat(&lookup, Follow::No)?;
-        let ownership = self.view.ownership_at(&self.root, &lookup, Follow::No);
+        let ownership = self.view.ownership_at(&self.root, relative(&lookup), Follow::No);
         let mode = ownership.map_err(|error| self.failed(&lookup, error))?.mode;
         let link = stat.kind == Kind::Symlink;
         Ok(PathStat {
@@ -201,7 +201,7 @@ impl<'a> Packing<'a> {
         let attributes = self.attributes(path, &stat)?;
         if kind == Kind::Symlink {
             let view = &self.visit.view;
-            let target = view.read_link(&self.visit.root, path).map_err(|error| self.visit.failed(path, error))?;
+            let target = view.read_link(&self.visit.root, relative(path)).map_err(|error| self.visit.failed(path, error))?;
             return self.tar.symlink(name.as_bytes(), attributes, target.as_bytes()).map_err(failed);
         }
         if stat.links > 1 {
@@ -221,7 +221,7 @@ impl<'a> Packing<'a> {
     }
 
     fn attributes(&self, path: &str, stat: &Stat) -> Result<Attributes, EngineError> {
-        let ownership = self.visit.view.ownership_at(&self.visit.root, path, Follow::No);
+        let ownership = self.visit.view.ownership_at(&self.visit.root, relative(path), Follow::No);
         let ownership = ownership.map_err(|error| self.visit.failed(path, error))?;
         Ok(Attributes { mode: ownership.mode, uid: ownership.uid, gid: ownership.gid, mtime_ns: stat.modified_ns })
     }

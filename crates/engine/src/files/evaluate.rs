@@ -3,7 +3,7 @@
 use sprat_image::MAX_LINKS_FOLLOWED;
 use sprat_sandbox::files::{Follow, Kind};
 
-use super::visit::Visit;
+use super::visit::{Visit, relative};
 
 impl Visit {
     /// The path that `path` means when all links in it are followed; what is missing stands as it is written. Empty if the
@@ -19,9 +19,9 @@ impl Visit {
             }
             let at = format!("/{}", [done.as_slice(), std::slice::from_ref(&name)].concat().join("/"));
             let is_link = |kind| kind == Kind::Symlink;
-            if self.view.stat_at(&self.root, &at, Follow::No).is_ok_and(|stat| is_link(stat.kind)) {
+            if self.view.stat_at(&self.root, relative(&at), Follow::No).is_ok_and(|stat| is_link(stat.kind)) {
                 links += 1;
-                let Ok(target) = self.view.read_link(&self.root, &at) else { return String::new() };
+                let Ok(target) = self.view.read_link(&self.root, relative(&at)) else { return String::new() };
                 if links > MAX_LINKS_FOLLOWED {
                     return String::new();
                 }

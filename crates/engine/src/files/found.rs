@@ -7,6 +7,7 @@ use sprat_program::ProgramError;
 use sprat_sandbox::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
 use sprat_sandbox::{FilesSpec, Limits, MountSource};
 
+use super::visit::relative;
 use crate::EngineError;
 use crate::locate::PROGRAM_LIMIT;
 
@@ -40,13 +41,13 @@ impl Found {
 
     /// The image's node that a path means, if it means one that the container did not change.
     pub(crate) fn image_node(&self, path: &str) -> Option<NodeId> {
-        self.view.image_node(&self.root, path)
+        self.view.image_node(&self.root, relative(path))
     }
 
     /// The bytes of a program; `None` if nothing is there.
     pub(crate) fn program(&self, path: &str) -> Result<Option<Vec<u8>>, ProgramError> {
         let failed = |error: Errno| ProgramError::Io { action: format!("read {path}"), source: std::io::Error::other(error) };
-        let stat = match self.view.stat_at(&self.root, path, Follow::Yes) {
+        let stat = match self.view.stat_at(&self.root, relative(path), Follow::Yes) {
             Ok(stat) => stat,
             Err(Errno::NoEntry | Errno::NotDirectory) => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -61,7 +62,7 @@ impl Found {
 
     /// A small text; a missing, overlong or unreadable one is empty.
     pub(crate) fn small(&self, path: &str, limit: u64) -> String {
-        let stat = self.view.stat_at(&self.root, path, Follow::Yes).ok();
+        let stat = self.view.stat_at(&self.root, relative(path), Follow::Yes).ok();
         let bytes = stat.filter(|stat| stat.kind == Kind::File && stat.size <= limit);
         let bytes = bytes.and_then(|stat| self.read(path, stat.size).ok()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -69,7 +70,7 @@ impl Found {
 
     fn read(&self, path: &str, size: u64) -> Result<Vec<u8>, Errno> {
         let access = Access { read: true, write: false };
-        let file = self.view.open(&self.root, path, Follow::Yes, Create::default(), access)?;
+        let file = self.view.open(&self.root, relative(path), Follow::Yes, Create::default(), access)?;
         let mut bytes = vec![0; usize::try_from(size).map_err(|_| Errno::FileTooLarge)?];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -54,12 +54,12 @@ impl Core {
 impl Visit {
     /// Attributes of a path.
     pub(super) fn stat(&self, path: &str, follow: Follow) -> Result<Stat, EngineError> {
-        self.view.stat_at(&self.root, path, follow).map_err(|error| self.failed(path, error))
+        self.view.stat_at(&self.root, relative(path), follow).map_err(|error| self.failed(path, error))
     }
 
     /// Attributes of a path, if anything is there; a link is not followed.
     pub(super) fn look(&self, path: &str) -> Result<Option<Stat>, EngineError> {
-        match self.view.stat_at(&self.root, path, Follow::No) {
+        match self.view.stat_at(&self.root, relative(path), Follow::No) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NoEntry | Errno::NotDirectory) => Ok(None),
             Err(error) => Err(self.failed(path, error)),
@@ -77,7 +77,7 @@ impl Visit {
     /// Opens what is at a path; a link is not followed.
     pub(super) fn open(&self, path: &str, create: Create, access: Access) -> Result<Descriptor, EngineError> {
         self.view
-            .open(&self.root, path, Follow::No, create, access)
+            .open(&self.root, relative(path), Follow::No, create, access)
             .map_err(|error| self.failed(path, error))
     }
 
@@ -97,6 +97,14 @@ impl Visit {
             }
             _ => EngineError::Invalid(format!("{path}: {error}")),
         }
+    }
+}
+
+/// A path as views take it: they count all from the root, and take no leading slash.
+pub(super) fn relative(path: &str) -> &str {
+    match path.trim_start_matches('/') {
+        "" => ".",
+        path => path,
     }
 }
 
