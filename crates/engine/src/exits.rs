@@ -27,6 +27,8 @@ pub(crate) async fn follow_workers(core: Arc<Core>, mut events: mpsc::UnboundedR
         let Some((worker, event)) = next else { return };
         match event {
             WorkerEvent::Exited { id, exit, at_ns, .. } => core.exited(&worker, &id, &exit, at_ns),
+            // Not answered yet: the worker gives up after its time limit, and the guest is told to try again.
+            WorkerEvent::Wanted { path, .. } => tracing::warn!(worker, path, "a guest wants to start a program"),
             WorkerEvent::Gone => core.worker_gone(&worker),
         }
     }

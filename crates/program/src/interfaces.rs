@@ -55,6 +55,15 @@ pub const PREVIEW1_FUNCTIONS: &[&str] = &[
     "sock_shutdown",
 ];
 
+/// The module of Sprat's own functions that start processes, for programs that speak WASI 0.1. See `docs/process.md`.
+pub const PROCESS: &str = "sprat_process";
+
+/// Its functions.
+pub const PROCESS_FUNCTIONS: &[&str] = &["dup", "dup2", "getpid", "kill", "pipe", "spawn", "wait"];
+
+/// The same as an interface of components.
+const PROCESS_INTERFACE: &str = "sprat:process/processes@0.1.0";
+
 /// The interfaces of WASI 0.2, by package.
 const P2: &[(&str, &[&str])] = &[
     (
@@ -110,11 +119,18 @@ const P3: &[(&str, &[&str])] = &[
 
 /// Whether a core module's import of this function is offered.
 pub fn offers_function(module: &str, name: &str) -> bool {
-    module == PREVIEW1 && PREVIEW1_FUNCTIONS.contains(&name)
+    match module {
+        PREVIEW1 => PREVIEW1_FUNCTIONS.contains(&name),
+        PROCESS => PROCESS_FUNCTIONS.contains(&name),
+        _ => false,
+    }
 }
 
 /// Whether a component's import of this interface is offered.
 pub fn offers_interface(import: &str) -> bool {
+    if import == PROCESS_INTERFACE {
+        return true;
+    }
     let Some(interface) = Interface::parse(import) else { return false };
     let packages = match interface.release {
         Some(Release::P2) => P2,

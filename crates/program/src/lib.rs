@@ -30,7 +30,7 @@ pub use compiler::CompilerCommand;
 pub use describe::{Description, Encoding, Import, Kind, MAX_SIZE, Producer, Wasi, describe, survey};
 pub use engine::{EngineOptions, Variant, engine};
 pub use error::ProgramError;
-pub use interfaces::{PREVIEW1, PREVIEW1_FUNCTIONS, offers_function, offers_interface};
+pub use interfaces::{PREVIEW1, PREVIEW1_FUNCTIONS, PROCESS, PROCESS_FUNCTIONS, offers_function, offers_interface};
 pub use key::Key;
 pub use load::{Code, load};
 pub use text::{MAX_TEXT, is_text, to_binary};

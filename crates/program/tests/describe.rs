@@ -395,3 +395,14 @@ proptest! {
         let _ = describe(&bytes);
     }
 }
+
+#[test]
+fn what_starts_processes_is_offered_and_shown() {
+    let text = r#"(module (import "sprat_process" "spawn" (func)) (import "sprat_process" "fork" (func)))"#;
+    let description = survey(&wat(text)).unwrap();
+    let offered: Vec<_> = description.imports.iter().map(|it| (it.name.as_str(), it.offered)).collect();
+    assert_eq!(offered, [("spawn", true), ("fork", false)]);
+    let text = r#"(component (import "sprat:process/processes@0.1.0" (instance (export "id" (func (result u32))))))"#;
+    assert!(describe(&wat(text)).is_ok());
+    assert!(matches!(refusal(&text.replace("0.1.0", "0.9.0")), ProgramError::MissingImports(_)));
+}

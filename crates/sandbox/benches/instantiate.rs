@@ -95,7 +95,8 @@ fn benchmarks(criterion: &mut Criterion) {
     let folder = tempfile::TempDir::new().expect("temporary folder");
     let key = folder.path().join("key");
     std::fs::write(&key, [7; 32]).expect("key");
-    let options = SandboxOptions { slots: 1000, max_memory: 1 << 30, key, shared: true };
+    let options =
+        SandboxOptions { slots: 1000, process_slots: 0, max_memory: 1 << 30, key, shared: true, further: None };
     let sandbox = Sandbox::new(options).expect("sandbox");
     let programs = [
         ("core", program(&sandbox, &runtime, "core", &wat::parse_str(CORE).expect("valid"), Wasi::P1)),

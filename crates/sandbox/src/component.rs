@@ -11,6 +11,7 @@ use crate::egress::DenyEgress;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use crate::guest::Control;
 use crate::limiter::Limiter;
+use crate::p2::ProcessesHost;
 use crate::standard::Standard;
 use crate::start::Given;
 use crate::working::Folder;
@@ -35,10 +36,10 @@ pub(crate) struct Host {
 impl Host {
     /// The host of a component that is given this.
     pub(crate) fn new(given: Given) -> Self {
-        let standard = Standard::new(given.stdio, given.tty);
+        let standard = Standard::new(given.streams, Arc::clone(&given.files));
         let wasi = Context::new(Parts {
             standard: Arc::clone(&standard),
-            args: given.args,
+            control: Arc::clone(&given.control),
             env: given.env,
             cwd: given.working.as_ref().map(|(_, path)| path.clone()),
         });
@@ -60,6 +61,19 @@ impl Host {
     /// What the file interfaces work on.
     pub(crate) fn files(&mut self) -> FilesHost<'_> {
         FilesHost { view: &self.files, working: self.working.as_ref(), table: &mut self.table }
+    }
+}
+
+impl Host {
+    /// What `sprat:process` works on.
+    pub(crate) fn processes(&mut self) -> ProcessesHost<'_> {
+        ProcessesHost {
+            control: &self.control,
+            files: &self.files,
+            standard: &self.standard,
+            working: self.working.as_ref().map_or("/", |(_, path)| path),
+            table: &mut self.table,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime_wasi::WasiCtx;
 
 use crate::Stream;
+use crate::guest::Control;
 use crate::standard::{Standard, StandardInput, StandardOutput};
 
 /// wasmtime-wasi's context of one component, made when the guest first needs it: making one takes a tenth of the time
@@ -17,7 +18,8 @@ pub(crate) struct Context {
 /// What a context is made of.
 pub(crate) struct Parts {
     pub(crate) standard: Arc<Standard>,
-    pub(crate) args: Vec<String>,
+    /// Whose arguments they are.
+    pub(crate) control: Arc<Control>,
     pub(crate) env: Vec<(String, String)>,
     /// Absolute path of the working folder, unless it is the root.
     pub(crate) cwd: Option<String>,
@@ -40,8 +42,8 @@ impl Parts {
         wasi.stdin(StandardInput(Arc::clone(&self.standard)))
             .stdout(StandardOutput(Arc::clone(&self.standard), Stream::Stdout))
             .stderr(StandardOutput(Arc::clone(&self.standard), Stream::Stderr))
+            .args(self.control.args())
             // The context has copies.
-            .args(&std::mem::take(&mut self.args))
             .envs(&std::mem::take(&mut self.env))
             .initial_cwd(self.cwd.as_deref().unwrap_or("/"))
             .allow_tcp(false)

@@ -6,12 +6,13 @@ use std::task::Waker;
 use std::time::Instant;
 
 use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::Exit;
-use crate::files::FileView;
+use crate::files::now_ns;
+use crate::process::group::Group;
+use crate::process::table::FIRST;
+use crate::{Exit, ProcessStatus};
 
 /// Why a guest is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +63,12 @@ impl Guest {
         Self { control }
     }
 
-    /// Asks it to end; the first request decides the status. Takes effect at the next epoch (1 ms) or await.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Asks it to end; the first request decides the status. Takes effect at the next epoch (1 ms) or await. The end of the
+    /// first program is the end of its container's further processes.
     pub fn stop(&self, why: Stop) {
         self.control.request_stop(why);
     }
@@ -72,24 +78,50 @@ impl Guest {
         self.control.ended().await
     }
 
-    /// What it uses now.
+    /// What it uses now. For the first program of a container: what all its processes use together.
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.control.usage()
     }
 
-    /// Holds it at the next epoch, or lets it go on.
+    /// Holds all processes of its container at the next epoch, or lets them go on.
     pub fn pause(&self, paused: bool) {
         self.control.pause(paused);
+    }
+
+    /// Its number in its container; that of the first program is 1.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.control.pid
+    }
+
+    /// Asks all that it started, and all that those started, to end with status 130, as a terminal's ^C does. False: it
+    /// never started anything.
+    #[must_use]
+    pub fn interrupt_children(&self) -> bool {
+        self.control.group().interrupt_children(self.control.pid)
+    }
+
+    /// All processes of its container, in the order of their numbers; none when the container has ended.
+    #[must_use]
+    pub fn processes(&self) -> Vec<ProcessStatus> {
+        let first = self.control.first();
+        if first.exit.get().is_some() { Vec::new() } else { first.group().list(first) }
     }
 }
 
 /// What a guest's task shares with its handles: requests one way, figures and the end the other way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Control {
+    pid: u32,
+    uid: u32,
+    terminal: bool,
+    /// Arguments, the program's name first.
+    args: Vec<String>,
+    /// The zero of its monotonic clock.
+    started: Instant,
     /// 0, or the exit status that a stop request asks for.
     stop: AtomicU8,
-    paused: AtomicBool,
     waker: AtomicWaker,
     memory: AtomicU64,
     peak_memory: AtomicU64,
@@ -97,10 +129,26 @@ pub(crate) struct Control {
     cpu_ns: AtomicU64,
     /// Nanoseconds on [`CLOCK`] since which it has been on a CPU; 0 when it is not.
     on_cpu_since: AtomicU64,
-    disk: AtomicU64,
-    files: Mutex<Option<Arc<FileView>>>,
     exit: OnceLock<Exit>,
     ended: Notify,
+    membership: Membership,
+}
+
+/// Whose container it is.
+#[derive(Debug)]
+enum Membership {
+    /// Its own: it is the first program.
+    First(Group),
+    /// That of this first program.
+    Further(Arc<Control>),
+}
+
+/// Who a guest is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) uid: u32,
+    pub(crate) terminal: bool,
+    pub(crate) args: Vec<String>,
 }
 
 /// The zero of `on_cpu_since`.
@@ -111,12 +159,84 @@ fn clock_ns() -> u64 {
 }
 
 impl Control {
-    /// The control of a guest with these files.
-    pub(crate) fn new(files: Arc<FileView>) -> Self {
-        Self { files: Mutex::new(Some(files)), ..Self::default() }
+    /// The control of the first program of a container.
+    pub(crate) fn first_of(group: Group, identity: Identity) -> Self {
+        Self::of(FIRST, identity, Membership::First(group))
     }
 
-    fn request_stop(&self, why: Stop) {
+    /// The control of a further process of the container of which this is a process.
+    pub(crate) fn within(member: &Arc<Self>, pid: u32, identity: Identity) -> Self {
+        let first = match &member.membership {
+            Membership::First(_) => Arc::clone(member),
+            Membership::Further(first) => Arc::clone(first),
+        };
+        Self::of(pid, identity, Membership::Further(first))
+    }
+
+    fn of(pid: u32, identity: Identity, membership: Membership) -> Self {
+        let Identity { uid, terminal, args } = identity;
+        Self {
+            pid,
+            uid,
+            terminal,
+            args,
+            started: Instant::now(),
+            stop: AtomicU8::new(0),
+            waker: AtomicWaker::new(),
+            memory: AtomicU64::new(0),
+            peak_memory: AtomicU64::new(0),
+            memory_denied: AtomicBool::new(false),
+            cpu_ns: AtomicU64::new(0),
+            on_cpu_since: AtomicU64::new(0),
+            exit: OnceLock::new(),
+            ended: Notify::new(),
+            membership,
+        }
+    }
+
+    /// The first program of its container.
+    pub(crate) fn first(&self) -> &Self {
+        let mut first = self;
+        while let Membership::Further(up) = &first.membership {
+            first = up;
+        }
+        first
+    }
+
+    /// What it shares with the other processes of its container.
+    pub(crate) fn group(&self) -> &Group {
+        let mut control = self;
+        loop {
+            match &control.membership {
+                Membership::First(group) => return group,
+                Membership::Further(first) => control = first,
+            }
+        }
+    }
+
+    const fn is_first(&self) -> bool {
+        matches!(self.membership, Membership::First(_))
+    }
+
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Arguments, the program's name first.
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
+    }
+
+    /// The zero of its monotonic clock.
+    pub(crate) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn request_stop(&self, why: Stop) {
         let first = self.stop.compare_exchange(0, why.status(), Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if first {
             self.waker.wake();
@@ -132,13 +252,16 @@ impl Control {
     }
 
     fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::SeqCst);
-        self.waker.wake();
+        let further = self.group().set_paused(paused);
+        self.first().waker.wake();
+        for control in further {
+            control.waker.wake();
+        }
     }
 
     /// It is to be held.
     pub(crate) fn paused(&self) -> bool {
-        self.paused.load(Ordering::SeqCst)
+        self.group().paused()
     }
 
     /// Wakes `waker` at the next request.
@@ -187,24 +310,44 @@ impl Control {
 
     /// What it uses now; after its end what it had used.
     pub(crate) fn usage(&self) -> Usage {
-        let files = self.files.lock();
-        Usage {
-            memory_bytes: self.memory.load(Ordering::Relaxed),
-            peak_memory_bytes: self.peak_memory.load(Ordering::Relaxed),
+        let (open_files, disk_bytes) = self.group().open_and_disk();
+        let (memory_bytes, peak_memory_bytes, cpu_ns) = match &self.membership {
+            Membership::First(group) => {
+                (group.memory(), group.peak_memory(), self.cpu_ns().saturating_add(group.further_cpu_ns()))
+            }
+            Membership::Further(_) => {
+                (self.memory.load(Ordering::Relaxed), self.peak_memory.load(Ordering::Relaxed), self.cpu_ns())
+            }
+        };
+        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes }
+    }
+
+    /// It as one of its container's processes.
+    pub(crate) fn status(&self, parent: u32) -> ProcessStatus {
+        let age = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        ProcessStatus {
+            pid: self.pid,
+            parent,
+            uid: self.uid,
+            tty: self.terminal,
+            args: self.args.clone(),
+            started_ns: now_ns().saturating_sub(age),
             cpu_us: self.cpu_ns() / 1000,
-            open_files: files.as_ref().map_or(0, |files| files.open_files()),
-            disk_bytes: files.as_ref().map_or_else(|| self.disk.load(Ordering::Relaxed), |files| files.disk_bytes()),
+            memory_bytes: self.memory.load(Ordering::Relaxed),
         }
     }
 
-    /// Publishes how it ended; only the first call counts. Lets its files go.
+    /// Publishes how it ended; only the first call counts. The end of the first program is the end of the group.
     pub(crate) fn end(&self, exit: Exit) {
-        if let Some(files) = self.files.lock().take() {
-            self.disk.store(files.disk_bytes(), Ordering::Relaxed);
+        let status = exit.status();
+        if self.is_first() {
+            self.group().end();
         }
-        self.memory.store(0, Ordering::Relaxed);
         if self.exit.set(exit).is_ok() {
             self.ended.notify_waiters();
+            if !self.is_first() {
+                self.group().ended(self, status);
+            }
         }
     }
 
@@ -221,12 +364,28 @@ impl Control {
 }
 
 #[cfg(test)]
+pub(crate) mod alone {
+    use super::*;
+    use crate::files::FileView;
+    use crate::{FilesSpec, Limits, User};
+
+    /// The control of a guest that has no task.
+    pub(crate) fn control(limits: &Limits) -> Arc<Control> {
+        let tree = Arc::new(sprat_image::Tree::open(&[]).expect("an empty tree"));
+        let files = FileView::new(&FilesSpec::default(), tree, &User::default(), limits).expect("nothing to mount");
+        let group = Group::new(Arc::new(files), limits, u64::MAX, None, None);
+        Arc::new(Control::first_of(group, Identity { uid: 0, terminal: false, args: Vec::new() }))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
 
     #[test]
     fn the_first_stop_request_decides_the_status() {
-        let control = Control::default();
+        let control = alone::control(&Limits::default());
         assert_eq!(control.stop_requested(), None);
         control.request_stop(Stop::Terminate);
         control.request_stop(Stop::Kill);
@@ -235,7 +394,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_wait_for_one_end_and_later_waiters_have_it_at_once() {
-        let guest = Guest::new(Arc::default());
+        let guest = Guest::new(alone::control(&Limits::default()));
         let waiters: Vec<_> = (0..10)
             .map(|_| {
                 let guest = guest.clone();

@@ -1,47 +1,49 @@
-//! [`Sandbox`]: what all guests of one process share: engines, linkers, loaded code, image trees.
+//! [`Sandbox`]: starts containers and further processes in them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
-use parking_lot::Mutex;
-use sprat_image::Tree;
-use sprat_program::{ProgramError, Variant};
+use sprat_program::Variant;
+use tokio::runtime::Handle;
 
-use crate::cache::Cache;
-use crate::prepared::{Prepared, Runtime, check_command};
-use crate::run::{self, Place, Task};
-use crate::start::Given;
-use crate::ticker::Ticker;
-use crate::turn::TimeLimits;
-use crate::{Guest, ProgramSpec, Spec, Stdio};
+use crate::core::Core;
+use crate::files::Errno;
+use crate::prepared::{Prepared, check_command};
+use crate::process::table::Refused;
+use crate::run::{self, Task};
+use crate::start::{Claim, Given};
+use crate::{Guest, ProcessSpec, ProgramSpec, Resolver, Spec, Stdio};
 
-/// What all guests of one process share. Share it in an `Arc`.
-#[derive(Debug)]
+/// What all guests of one process share. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Sandbox {
-    options: SandboxOptions,
-    key: Arc<[u8]>,
-    ticker: Arc<Ticker>,
-    taken: Arc<AtomicU32>,
-    /// Without concurrency. A runtime is made when the first program needs it.
-    plain: Mutex<Option<Arc<Runtime>>>,
-    /// With concurrency.
-    concurrent: Mutex<Option<Arc<Runtime>>>,
-    programs: Cache<PathBuf, Prepared>,
-    trees: Cache<Vec<PathBuf>, Tree>,
+    core: Arc<Core>,
 }
 
 /// How a sandbox is set up.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
-    /// Guests at once.
+    /// Containers at once.
     pub slots: u32,
+    /// Further processes of all containers at once. An eighth of them is kept for those that are started from outside.
+    pub process_slots: u32,
     /// Largest linear memory of a guest in bytes; a guest's own limit may be lower.
     pub max_memory: u64,
     /// The key file of the sealed cache.
     pub key: PathBuf,
     /// Guests are interruptible (a shared worker). False: code without epoch checks (a worker of its own).
     pub shared: bool,
+    /// Where further processes run; without, where the one runs that starts them. Needed where first programs are not
+    /// interruptible: such a program may hold its thread, and with it what was started there, for as long as it likes.
+    pub further: Option<Handle>,
+}
+
+impl SandboxOptions {
+    /// Programs of this variant that may run at once.
+    pub(crate) const fn slots_of(&self, variant: Variant) -> u32 {
+        let first = if variant.interruptible == self.shared { self.slots } else { 0 };
+        first.saturating_add(if variant.interruptible { self.process_slots } else { 0 })
+    }
 }
 
 /// Why a guest can't be started.
@@ -68,6 +70,8 @@ pub enum SandboxError {
         path: String,
         /// Why not.
         reason: String,
+        /// The same as a number.
+        errno: Errno,
     },
     /// An image layer can't be read.
     #[error(transparent)]
@@ -75,6 +79,12 @@ pub enum SandboxError {
     /// The program is no command.
     #[error("{0}")]
     NotACommand(String),
+    /// The container has as many processes as it may.
+    #[error("the container has {0} processes, which is its limit (--pids-limit); end some, or allow more")]
+    TooManyProcesses(u32),
+    /// The container has ended.
+    #[error("the container has ended")]
+    Ended,
 }
 
 impl Sandbox {
@@ -83,38 +93,51 @@ impl Sandbox {
     /// # Errors
     /// The host can't hold the pools, or the key can't be read.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let failed = |action: &str| {
-            let action = action.to_owned();
-            |source| ProgramError::Io { action, source }
-        };
-        let key = fs_err::read(&options.key).map_err(failed("read the key of the sealed cache"))?;
-        let ticker = Ticker::start().map_err(failed("start the epoch thread"))?;
-        Ok(Self {
-            options,
-            key: key.into(),
-            ticker: Arc::new(ticker),
-            taken: Arc::default(),
-            plain: Mutex::default(),
-            concurrent: Mutex::default(),
-            programs: Cache::new(),
-            trees: Cache::new(),
-        })
+        Ok(Self { core: Arc::new(Core::new(options)?) })
     }
 
-    /// Starts a guest on the current tokio runtime.
+    /// Starts a container with its first program, on the current tokio runtime. Its guests can start no programs.
     ///
     /// # Errors
     /// It can't be started; nothing of it is left.
     pub async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
+        self.start_resolving(spec, stdio, None).await
+    }
+
+    /// [`Sandbox::start`], with somebody who knows the programs that its guests start.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub async fn start_resolving(
+        &self,
+        spec: Spec,
+        stdio: Stdio,
+        resolver: Option<Arc<dyn Resolver>>,
+    ) -> Result<Guest, SandboxError> {
+        let core = &self.core;
         check_command(&spec.program)?;
-        let place = Place::take(&self.taken, self.options.slots).ok_or(SandboxError::Full(self.options.slots))?;
-        let program = self.program(&spec.program).await?;
-        let tree = self.tree(&spec.files.layers).await?;
-        let times = TimeLimits::new(&spec.limits);
+        let place = core.places.take(0).ok_or(SandboxError::Full(core.places.all()))?;
+        let program = core.program(&spec.program, false).await?;
+        let tree = core.tree(&spec.files.layers).await?;
+        let wall_clock_ms = spec.limits.wall_clock_ms;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
-        let task = Task { program, ticker: Arc::clone(&self.ticker), times, interruptible, place };
-        Ok(run::spawn(task, given))
+        let given = Given::first(spec, stdio, tree, core, resolver)?;
+        let task = Task { program, ticker: Arc::clone(&core.ticker), wall_clock_ms, interruptible, place };
+        Ok(run::spawn(task, given, None))
+    }
+
+    /// Starts a further process in the container of a guest.
+    ///
+    /// # Errors
+    /// It can't be started; nothing of it is left.
+    pub async fn start_within(&self, guest: &Guest, spec: ProcessSpec, stdio: Stdio) -> Result<Guest, SandboxError> {
+        let core = &self.core;
+        check_command(&spec.program)?;
+        let claim = Claim::take(guest.control(), 0, true)?;
+        let place = core.process_places.take(0).ok_or(SandboxError::Full(core.process_places.all()))?;
+        let program = core.program(&spec.program, true).await?;
+        let given = Given::within(&claim, spec, stdio)?;
+        Ok(run::spawn_further(core, program, place, given, claim))
     }
 
     /// The engine of a variant, for tests and benchmarks that compile their own guests.
@@ -123,7 +146,7 @@ impl Sandbox {
     /// The host can't hold the pools.
     #[doc(hidden)]
     pub fn engine(&self, variant: Variant) -> Result<wasmtime::Engine, SandboxError> {
-        Ok(self.runtime(variant)?.engine().clone())
+        Ok(self.core.runtime(variant)?.engine().clone())
     }
 
     /// Puts code that this process compiled for [`Sandbox::engine`] in the place of the program's code file, for tests and
@@ -133,9 +156,9 @@ impl Sandbox {
     /// It can't be linked.
     #[doc(hidden)]
     pub async fn insert(&self, spec: &ProgramSpec, code: sprat_program::Code) -> Result<(), SandboxError> {
-        let runtime = self.runtime(spec.variant)?;
+        let runtime = self.core.runtime(spec.variant)?;
         let load = async || Ok::<_, SandboxError>(runtime.prepare(&code)?);
-        self.programs.get_or_load(spec.code.as_path(), load).await.map(drop)
+        self.core.programs.get_or_load(spec.code.as_path(), load).await.map(drop)
     }
 
     /// A guest with all it is given but its instance, for benchmarks.
@@ -144,62 +167,19 @@ impl Sandbox {
     /// As [`Sandbox::start`].
     #[doc(hidden)]
     pub async fn given(&self, spec: Spec, stdio: Stdio) -> Result<Uninstantiated, SandboxError> {
-        let program = self.program(&spec.program).await?;
-        let tree = self.tree(&spec.files.layers).await?;
+        let program = self.core.program(&spec.program, false).await?;
+        let tree = self.core.tree(&spec.files.layers).await?;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::new(spec, stdio, tree, self.options.max_memory)?;
+        let given = Given::first(spec, stdio, tree, &self.core, None)?;
         Ok(Uninstantiated { program, given, interruptible })
-    }
-
-    async fn program(&self, spec: &ProgramSpec) -> Result<Arc<Prepared>, SandboxError> {
-        let load = async || {
-            let runtime = self.runtime(spec.variant)?;
-            let (code, key) = (spec.code.clone(), Arc::clone(&self.key));
-            let variant = spec.variant;
-            off_the_runtime(move || {
-                let code = sprat_program::load(runtime.engine(), variant, &code, &key)?;
-                Ok(runtime.prepare(&code)?)
-            })
-            .await
-        };
-        self.programs.get_or_load(spec.code.as_path(), load).await
-    }
-
-    async fn tree(&self, layers: &[PathBuf]) -> Result<Arc<Tree>, SandboxError> {
-        let load = async || {
-            let layers = layers.to_vec();
-            off_the_runtime(move || Ok(Tree::open(&layers)?)).await
-        };
-        self.trees.get_or_load(layers, load).await
-    }
-
-    fn runtime(&self, variant: Variant) -> Result<Arc<Runtime>, SandboxError> {
-        if variant.interruptible != self.options.shared {
-            let needed = if variant.interruptible { "shared" } else { "of its own" };
-            let reason = format!("its code was compiled for a worker that is {needed}, this one is not");
-            return Err(ProgramError::Unsupported(reason).into());
-        }
-        let mut runtime = if variant.concurrent { self.concurrent.lock() } else { self.plain.lock() };
-        if let Some(runtime) = &*runtime {
-            return Ok(Arc::clone(runtime));
-        }
-        let made = Arc::new(Runtime::new(variant, &self.options)?);
-        if variant.interruptible {
-            self.ticker.add(made.engine());
-        }
-        Ok(Arc::clone(runtime.insert(made)))
     }
 }
 
-/// Does work that reads files or takes long.
-async fn off_the_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, SandboxError> + Send + 'static,
-) -> Result<T, SandboxError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => {
-            let source = std::io::Error::other(error);
-            Err(ProgramError::Io { action: "load the program".into(), source }.into())
+impl From<(Refused, u32)> for SandboxError {
+    fn from((refused, limit): (Refused, u32)) -> Self {
+        match refused {
+            Refused::Full => Self::TooManyProcesses(limit),
+            Refused::Closed => Self::Ended,
         }
     }
 }

@@ -1,10 +1,9 @@
-//! [`Limiter`]: the memory and table limits of one guest, over all its instances.
+//! [`Limiter`]: the memory and table limits of one container, over all instances of its processes.
 
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
-use crate::Limits;
 use crate::guest::Control;
 
 /// Core instances of one guest; a component has one for each inner module.
@@ -16,62 +15,78 @@ const MAX_TABLES: usize = 64;
 /// Linear memories of one guest.
 const MAX_MEMORIES: usize = 64;
 
-/// Counts what a guest's instances take.
+/// Counts what a guest's instances take of what its container may have.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     control: Arc<Control>,
-    memory_limit: u64,
     memory: u64,
-    table_limit: u64,
     table: u64,
     /// What the last granted growth added, taken back if the engine could not do it.
     growth: u64,
 }
 
 impl Limiter {
-    /// Limits as in `limits`, memory at most `max_memory` bytes.
-    pub(crate) fn new(control: Arc<Control>, limits: &Limits, max_memory: u64) -> Self {
-        Self {
-            control,
-            memory_limit: limits.memory_bytes.min(max_memory),
-            memory: 0,
-            table_limit: limits.table_elements,
-            table: 0,
-            growth: 0,
+    /// Limits of the container of a guest.
+    pub(crate) const fn new(control: Arc<Control>) -> Self {
+        Self { control, memory: 0, table: 0, growth: 0 }
+    }
+}
+
+impl Limiter {
+    /// Takes memory that is not linear memory, until the guest ends. False: the limit does not allow it.
+    pub(crate) fn charge(&mut self, bytes: u64) -> bool {
+        let taken = self.control.group().take_memory(bytes);
+        if taken {
+            self.memory = self.memory.saturating_add(bytes);
+            self.control.set_memory(self.memory);
         }
+        taken
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        let group = self.control.group();
+        group.give_memory(self.memory);
+        group.give_table(self.table);
+        self.control.set_memory(0);
     }
 }
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = (desired as u64).saturating_sub(current as u64);
-        let total = self.memory.saturating_add(growth);
-        if total > self.memory_limit {
+        let group = self.control.group();
+        if !group.take_memory(growth) {
             self.control.deny_memory();
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
+            group.give_memory(growth);
             return Ok(false);
         }
         self.growth = growth;
-        self.memory = total;
-        self.control.set_memory(total);
+        self.memory = self.memory.saturating_add(growth);
+        self.control.set_memory(self.memory);
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.growth));
+        let growth = std::mem::take(&mut self.growth);
+        self.control.group().give_memory(growth);
+        self.memory = self.memory.saturating_sub(growth);
         self.control.set_memory(self.memory);
         self.control.deny_memory();
         Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.table.saturating_add((desired as u64).saturating_sub(current as u64));
-        if total > self.table_limit || maximum.is_some_and(|maximum| desired > maximum) {
+        let growth = (desired as u64).saturating_sub(current as u64);
+        let group = self.control.group();
+        if maximum.is_some_and(|maximum| desired > maximum) || !group.take_table(growth) {
             return Ok(false);
         }
-        self.table = total;
+        self.table = self.table.saturating_add(growth);
         Ok(true)
     }
 
@@ -91,12 +106,14 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
+    use crate::guest::alone::control;
 
     const PAGE: usize = 65536;
 
     fn limiter(pages: usize) -> Limiter {
         let limits = Limits { memory_bytes: (pages * PAGE) as u64, table_elements: 10, ..Limits::default() };
-        Limiter::new(Arc::default(), &limits, u64::MAX)
+        Limiter::new(control(&limits))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A guest's limits.
+/// A container's limits: what all its processes may use together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
@@ -18,6 +18,8 @@ pub struct Limits {
     pub disk_bytes: u64,
     /// Table elements of all its instances. Default 1 million.
     pub table_elements: u64,
+    /// Processes at once, the first program and those that ended and were not waited for included. Default 256.
+    pub processes: u32,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             open_files: 1024,
             disk_bytes: 10 << 30,
             table_elements: 1_000_000,
+            processes: 256,
         }
     }
 }

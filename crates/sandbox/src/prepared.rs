@@ -34,7 +34,7 @@ fn engine_failed(error: &wasmtime::Error) -> ProgramError {
 
 impl Runtime {
     pub(crate) fn new(variant: Variant, options: &SandboxOptions) -> Result<Self, ProgramError> {
-        let pools = sprat_program::EngineOptions { slots: options.slots, max_memory: options.max_memory };
+        let pools = sprat_program::EngineOptions { slots: options.slots_of(variant), max_memory: options.max_memory };
         let engine = sprat_program::engine(variant, pools)?;
         let core = p1::linker(&engine).map_err(|error| engine_failed(&error))?;
         let components = if variant.concurrent { p3::linker(&engine) } else { p2::linker(&engine) };

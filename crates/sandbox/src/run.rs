@@ -2,45 +2,30 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::core::Core;
+use crate::files::FileView;
 use crate::guest::Control;
+use crate::handle::Handle;
+use crate::place::Place;
 use crate::prepared::Prepared;
-use crate::start::Given;
+use crate::start::{Claim, Given};
 use crate::ticker::Ticker;
-use crate::turn::{Cut, TimeLimits, take_turns};
-use crate::{Exit, Guest, Output, Stream};
+use crate::turn::{Cut, take_turns};
+use crate::{Exit, Guest};
 
 /// Ticks of a guest's turn on a CPU.
 const TURN_TICKS: u64 = 1;
-
-/// One of a sandbox's places; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicU32>);
-
-impl Place {
-    /// Takes one of `places` places, of which `taken` are taken.
-    pub(crate) fn take(taken: &Arc<AtomicU32>, places: u32) -> Option<Self> {
-        let more = |taken| (taken < places).then(|| taken + 1);
-        taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
-        Some(Self(Arc::clone(taken)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 /// What a guest's task owns beside what the guest is given.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) program: Arc<Prepared>,
     pub(crate) ticker: Arc<Ticker>,
-    pub(crate) times: TimeLimits,
+    /// 0 is no limit.
+    pub(crate) wall_clock_ms: u64,
     pub(crate) interruptible: bool,
     pub(crate) place: Place,
 }
@@ -54,56 +39,73 @@ impl Drop for Ending {
     }
 }
 
-/// Starts the guest's task on the current runtime.
-pub(crate) fn spawn(task: Task, given: Given) -> Guest {
+/// Starts the task of a container's first program on the current runtime, or that of a further process that has a number.
+pub(crate) fn spawn(task: Task, given: Given, claim: Option<Claim>) -> Guest {
     let control = Arc::clone(&given.control);
+    let further = claim.is_some();
+    if let Some(claim) = claim {
+        claim.started(&control);
+    }
     let ending = Ending(Arc::clone(&control));
     tokio::spawn(async move {
-        let exit = run(task, given).await;
+        let (exit, place) = run(task, given).await;
+        if !further {
+            ending.0.group().close().await;
+        }
+        // Whoever waits for the end may start another guest at once.
+        drop(place);
         ending.0.end(exit);
     });
     Guest::new(control)
 }
 
-async fn run(task: Task, given: Given) -> Exit {
+/// Starts a further process, where such processes run.
+pub(crate) fn spawn_further(core: &Core, program: Arc<Prepared>, place: Place, given: Given, claim: Claim) -> Guest {
+    let ticker = Arc::clone(&core.ticker);
+    let task = Task { program, ticker, wall_clock_ms: 0, interruptible: true, place };
+    let _there = core.options.further.as_ref().map(tokio::runtime::Handle::enter);
+    spawn(task, given, Some(claim))
+}
+
+async fn run(task: Task, given: Given) -> (Exit, Place) {
     let control = Arc::clone(&given.control);
-    let output = Arc::clone(&given.stdio.output);
-    let Task { program, ticker, times, interruptible, place } = task;
+    let files = Arc::clone(&given.files);
+    let [.., errors] = &given.streams;
+    let errors = errors.clone();
+    let Task { program, ticker, wall_clock_ms, interruptible, place } = task;
     let call = Box::pin(program.run(given, interruptible));
-    let exit = match take_turns(call, &control, &ticker, &times).await {
+    let exit = match take_turns(call, &control, &ticker, wall_clock_ms).await {
         Ok(exit) => exit,
         Err(Cut::Stopped(status)) => Exit::Signalled(status),
         Err(Cut::TimedOut) => Exit::TimedOut,
     };
     drop(program);
-    if let Exit::Trap(text) | Exit::OutOfMemory(text) | Exit::Failed(text) = &exit {
-        report(&*output, &control, text).await;
+    if let (Exit::Trap(text) | Exit::OutOfMemory(text) | Exit::Failed(text), Some(errors)) = (&exit, errors) {
+        report(&errors, &files, &control, text).await;
     }
-    // Whoever waits for the end may start another guest at once.
-    drop(place);
-    exit
+    (exit, place)
 }
 
 /// Writes a trap's text to the guest's stderr, unless the guest is being stopped.
-async fn report(output: &dyn Output, control: &Control, text: &str) {
+async fn report(errors: &Handle, files: &FileView, control: &Control, text: &str) {
     let line = format!("{text}\n");
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
-        match output.write(Stream::Stderr, rest) {
-            None => return,
-            Some(0) => {
+        match errors.write(files, rest) {
+            Err(_) => return,
+            Ok(0) => {
                 let stopped = poll_fn(|cx| {
                     control.register(cx.waker());
                     if control.stop_requested().is_some() {
                         return std::task::Poll::Ready(true);
                     }
-                    output.poll_ready(Stream::Stderr, cx).map(|()| false)
+                    errors.poll_writable(cx).map(|()| false)
                 });
                 if stopped.await {
                     return;
                 }
             }
-            Some(written) => rest = rest.get(written..).unwrap_or_default(),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
         }
     }
 }

@@ -13,22 +13,55 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-use crate::{Input, InputChunk, Output, Stdio, Stream};
+use crate::files::{Errno, FileView};
+use crate::handle::{Broken, Handle, Streams};
+use crate::{InputChunk, Stream};
 
 /// Bytes that one read moves at most, and that a write may leave waiting for room.
 const CHUNK: usize = 64 << 10;
 
 /// Standard streams shared by all resources that a guest has of them.
 pub(crate) struct Standard {
-    stdio: Stdio,
-    tty: bool,
+    streams: Streams,
+    files: Arc<FileView>,
     /// What the guest wrote to a full stream; it can't write more until this is taken.
     waiting: [Mutex<Bytes>; 2],
 }
 
 impl Standard {
-    pub(crate) fn new(stdio: Stdio, tty: bool) -> Arc<Self> {
-        Arc::new(Self { stdio, tty, waiting: Default::default() })
+    pub(crate) fn new(streams: Streams, files: Arc<FileView>) -> Arc<Self> {
+        Arc::new(Self { streams, files, waiting: Default::default() })
+    }
+
+    /// Standard input, output or error, for a process that is to share it.
+    pub(crate) fn input(&self) -> Option<&Handle> {
+        let [input, ..] = &self.streams;
+        input.as_ref()
+    }
+
+    pub(crate) fn output(&self, stream: Stream) -> Option<&Handle> {
+        let [_, stdout, stderr] = &self.streams;
+        match stream {
+            Stream::Stdout => stdout.as_ref(),
+            Stream::Stderr => stderr.as_ref(),
+        }
+    }
+
+    /// Takes as many of `bytes` as there is room for; 0 is "wait for room". What is closed takes nothing.
+    fn write(&self, stream: Stream, bytes: &[u8]) -> Result<usize, Broken> {
+        self.output(stream).map_or(Err(Broken::Closed), |output| output.write(&self.files, bytes))
+    }
+
+    fn poll_writable(&self, stream: Stream, cx: &mut Context<'_>) -> Poll<()> {
+        self.output(stream).map_or(Poll::Ready(()), |output| output.poll_writable(cx))
+    }
+
+    fn read(&self, max: usize) -> Result<InputChunk, Errno> {
+        self.input().map_or(Ok(InputChunk::End), |input| input.read(&self.files, max))
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.input().map_or(Poll::Ready(()), |input| input.poll_readable(cx))
     }
 
     fn waiting(&self, stream: Stream) -> &Mutex<Bytes> {
@@ -39,32 +72,32 @@ impl Standard {
         }
     }
 
-    /// Hands on what waits. `Some(true)`: nothing is left; `None`: the stream is closed.
-    fn push(&self, stream: Stream) -> Option<bool> {
+    /// Hands on what waits. `Ok(true)`: nothing is left.
+    fn push(&self, stream: Stream) -> Result<bool, Broken> {
         let mut waiting = self.waiting(stream).lock();
         while !waiting.is_empty() {
-            match self.stdio.output.write(stream, &waiting) {
-                None => {
+            match self.write(stream, &waiting) {
+                Err(broken) => {
                     waiting.clear();
-                    return None;
+                    return Err(broken);
                 }
-                Some(0) => return Some(false),
-                Some(taken) => {
+                Ok(0) => return Ok(false),
+                Ok(taken) => {
                     let taken = taken.min(waiting.len());
                     drop(waiting.split_to(taken));
                 }
             }
         }
-        Some(true)
+        Ok(true)
     }
 
     /// Ready when nothing waits, or the stream is closed.
     fn poll_pushed(&self, stream: Stream, cx: &mut Context<'_>) -> Poll<()> {
-        if self.push(stream) != Some(false) {
+        if self.push(stream) != Ok(false) {
             return Poll::Ready(());
         }
-        ready!(self.stdio.output.poll_ready(stream, cx));
-        if self.push(stream) != Some(false) {
+        ready!(self.poll_writable(stream, cx));
+        if self.push(stream) != Ok(false) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -81,16 +114,17 @@ impl Standard {
 /// Standard input.
 pub(crate) struct StandardInput(pub(crate) Arc<Standard>);
 
-impl StandardInput {
-    fn input(&self) -> Option<&dyn Input> {
-        self.0.stdio.input.as_deref()
+fn failed(broken: Broken) -> StreamError {
+    match broken {
+        Broken::Closed => StreamError::Closed,
+        Broken::Failed(errno) => StreamError::LastOperationFailed(wasmtime::Error::new(errno)),
     }
 }
 
 impl IsTerminal for StandardInput {
     fn is_terminal(&self) -> bool {
         // As in Docker, also if nobody can type.
-        self.0.tty
+        self.0.input().is_some_and(Handle::is_terminal)
     }
 }
 
@@ -107,24 +141,21 @@ impl StdinStream for StandardInput {
 #[async_trait]
 impl Pollable for StandardInput {
     async fn ready(&mut self) {
-        if let Some(input) = self.input() {
-            poll_fn(|cx| input.poll_ready(cx)).await;
-        }
+        poll_fn(|cx| self.0.poll_readable(cx)).await;
     }
 }
 
 #[async_trait]
 impl InputStream for StandardInput {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let chunk = match self.input() {
-            Some(_) if size == 0 => InputChunk::Empty,
-            Some(input) => input.read(size.min(CHUNK)),
-            None => InputChunk::End,
-        };
-        match chunk {
-            InputChunk::Bytes(bytes) => Ok(bytes),
-            InputChunk::Empty => Ok(Bytes::new()),
-            InputChunk::End => Err(StreamError::Closed),
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        match self.0.read(size.min(CHUNK)) {
+            Ok(InputChunk::Bytes(bytes)) => Ok(bytes),
+            Ok(InputChunk::Empty) => Ok(Bytes::new()),
+            Ok(InputChunk::End) => Err(StreamError::Closed),
+            Err(errno) => Err(failed(Broken::Failed(errno))),
         }
     }
 
@@ -141,18 +172,18 @@ impl InputStream for StandardInput {
 
 impl AsyncRead for StandardInput {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(input) = self.input() else { return Poll::Ready(Ok(())) };
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         for _ in 0..2 {
-            match input.read(buffer.remaining().min(CHUNK)) {
-                InputChunk::Bytes(bytes) => {
+            match self.0.read(buffer.remaining().min(CHUNK)) {
+                Ok(InputChunk::Bytes(bytes)) => {
                     buffer.put_slice(bytes.get(..buffer.remaining()).unwrap_or(&bytes));
                     return Poll::Ready(Ok(()));
                 }
-                InputChunk::End => return Poll::Ready(Ok(())),
-                InputChunk::Empty => ready!(input.poll_ready(cx)),
+                Ok(InputChunk::End) => return Poll::Ready(Ok(())),
+                Ok(InputChunk::Empty) => ready!(self.0.poll_readable(cx)),
+                Err(errno) => return Poll::Ready(Err(io::Error::other(errno))),
             }
         }
         cx.waker().wake_by_ref();
@@ -163,15 +194,9 @@ impl AsyncRead for StandardInput {
 /// Standard output or error.
 pub(crate) struct StandardOutput(pub(crate) Arc<Standard>, pub(crate) Stream);
 
-impl StandardOutput {
-    fn output(&self) -> &dyn Output {
-        &*self.0.stdio.output
-    }
-}
-
 impl IsTerminal for StandardOutput {
     fn is_terminal(&self) -> bool {
-        self.0.tty
+        self.0.output(self.1).is_some_and(Handle::is_terminal)
     }
 }
 
@@ -195,22 +220,22 @@ impl Pollable for StandardOutput {
 #[async_trait]
 impl OutputStream for StandardOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > CHUNK || self.0.push(self.1) == Some(false) {
+        if bytes.len() > CHUNK || self.0.push(self.1) == Ok(false) {
             return Err(StreamError::trap("a write larger than `check-write` allowed"));
         }
         *self.0.waiting(self.1).lock() = bytes;
-        self.0.push(self.1).map(drop).ok_or(StreamError::Closed)
+        self.0.push(self.1).map(drop).map_err(failed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.0.push(self.1).map(drop).ok_or(StreamError::Closed)
+        self.0.push(self.1).map(drop).map_err(failed)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
         match self.0.push(self.1) {
-            None => Err(StreamError::Closed),
-            Some(true) => Ok(CHUNK),
-            Some(false) => Ok(0),
+            Err(broken) => Err(failed(broken)),
+            Ok(true) => Ok(CHUNK),
+            Ok(false) => Ok(0),
         }
     }
 
@@ -229,10 +254,11 @@ impl AsyncWrite for StandardOutput {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.0.poll_pushed(self.1, cx));
         for _ in 0..2 {
-            match self.output().write(self.1, bytes) {
-                None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-                Some(0) if !bytes.is_empty() => ready!(self.output().poll_ready(self.1, cx)),
-                Some(written) => return Poll::Ready(Ok(written)),
+            match self.0.write(self.1, bytes) {
+                Err(Broken::Closed) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                Err(Broken::Failed(errno)) => return Poll::Ready(Err(io::Error::other(errno))),
+                Ok(0) if !bytes.is_empty() => ready!(self.0.poll_writable(self.1, cx)),
+                Ok(written) => return Poll::Ready(Ok(written)),
             }
         }
         cx.waker().wake_by_ref();

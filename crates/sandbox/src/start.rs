@@ -1,14 +1,16 @@
-//! [`Given`]: what a guest is given, made from its `Spec` before its code runs.
+//! [`Given`]: what a guest is given, made from its `Spec` or `ProcessSpec` before its code runs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use sprat_image::Tree;
 
+use crate::core::Core;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
-use crate::guest::Control;
+use crate::guest::{Control, Identity};
+use crate::handle::{self, Streams};
 use crate::limiter::Limiter;
-use crate::{SandboxError, Spec, Stdio};
+use crate::process::group::Group;
+use crate::{ProcessSpec, Resolver, SandboxError, Spec, Stdio};
 
 /// The variable by which runtimes that have no other way (Go's, wasi-libc's) can learn the working folder.
 const WORKING_FOLDER: &str = "PWD";
@@ -19,35 +21,123 @@ pub(crate) struct Given {
     pub(crate) control: Arc<Control>,
     pub(crate) limiter: Limiter,
     pub(crate) files: Arc<FileView>,
-    pub(crate) stdio: Stdio,
-    pub(crate) tty: bool,
-    /// The zero of its monotonic clock.
-    pub(crate) started: Instant,
-    pub(crate) args: Vec<String>,
+    pub(crate) streams: Streams,
     pub(crate) env: Vec<(String, String)>,
     /// The working folder and its absolute path, unless it is the root.
     pub(crate) working: Option<(Descriptor, String)>,
 }
 
-impl Given {
-    /// Sets up files, limits and working folder.
-    pub(crate) fn new(spec: Spec, stdio: Stdio, tree: Arc<Tree>, max_memory: u64) -> Result<Self, SandboxError> {
-        let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
-        let working = working_folder(&files, &spec.cwd)
-            .map_err(|errno| SandboxError::WorkingDir { path: spec.cwd.clone(), reason: errno.to_string() })?
-            .map(|folder| (folder, spec.cwd.clone()));
-        let control = Arc::new(Control::new(Arc::clone(&files)));
-        let limiter = Limiter::new(Arc::clone(&control), &spec.limits, max_memory);
-        let Spec { args, mut env, cwd, tty, .. } = spec;
-        if working.is_some() && !env.iter().any(|(name, _)| name == WORKING_FOLDER) {
-            env.push((WORKING_FOLDER.into(), cwd));
-        }
-        Ok(Self { control, limiter, files, stdio, tty, started: Instant::now(), args, env, working })
+/// How a further process is called.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    /// The program's name first.
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// Absolute working folder.
+    pub(crate) cwd: String,
+}
+
+/// A number for a process that is about to be started; given back unless it was.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    member: Arc<Control>,
+    pid: u32,
+    started: bool,
+}
+
+impl Claim {
+    /// A number in the container of `member`. `parent` is 0 for a process that is started from outside; `detached`: nobody
+    /// will ask for its status.
+    pub(crate) fn take(member: &Arc<Control>, parent: u32, detached: bool) -> Result<Self, SandboxError> {
+        let group = member.group();
+        let pid = group.claim(parent, detached).map_err(|refused| (refused, group.max_processes()))?;
+        Ok(Self { member: Arc::clone(member), pid, started: false })
+    }
+
+    /// The process was started, and is in the table from now on.
+    pub(crate) fn started(mut self, control: &Arc<Control>) {
+        self.started = true;
+        self.member.group().started(control);
+    }
+
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
     }
 }
 
-/// Opens the working folder, making it if it is missing. `None` for the root.
-fn working_folder(files: &FileView, cwd: &str) -> Result<Option<Descriptor>, Errno> {
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.started {
+            self.member.group().release(self.pid);
+        }
+    }
+}
+
+impl Given {
+    /// What the first program of a container is given: sets up files, limits and working folder.
+    pub(crate) fn first(
+        spec: Spec,
+        stdio: Stdio,
+        tree: Arc<Tree>,
+        core: &Arc<Core>,
+        resolver: Option<Arc<dyn Resolver>>,
+    ) -> Result<Self, SandboxError> {
+        let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
+        let working = working_folder(&files, &spec.cwd, true)?;
+        let max_memory = core.options.max_memory;
+        let group = Group::new(Arc::clone(&files), &spec.limits, max_memory, Some(Arc::clone(core)), resolver);
+        let Spec { args, mut env, cwd, tty, user, .. } = spec;
+        let identity = Identity { uid: user.uid, terminal: tty, args };
+        let control = Arc::new(Control::first_of(group, identity));
+        tell_working_folder(&mut env, working.is_some(), &cwd);
+        let working = working.map(|folder| (folder, cwd));
+        let limiter = Limiter::new(Arc::clone(&control));
+        Ok(Self { control, limiter, files, streams: handle::given(stdio, tty), env, working })
+    }
+
+    /// What a process is given that is started from outside.
+    pub(crate) fn within(claim: &Claim, spec: ProcessSpec, stdio: Stdio) -> Result<Self, SandboxError> {
+        let ProcessSpec { args, env, cwd, user, tty, .. } = spec;
+        let files = claim.member.group().files().ok_or(SandboxError::Ended)?;
+        let files = Arc::new(files.for_user(user));
+        Self::further(claim, files, Arguments { args, env, cwd }, tty, handle::given(stdio, tty))
+    }
+
+    /// What a further process is given, with the view of its user.
+    pub(crate) fn further(
+        claim: &Claim,
+        files: Arc<FileView>,
+        arguments: Arguments,
+        terminal: bool,
+        streams: Streams,
+    ) -> Result<Self, SandboxError> {
+        let Arguments { args, mut env, cwd } = arguments;
+        let identity = Identity { uid: files.user().uid, terminal, args };
+        let working = working_folder(&files, &cwd, false)?;
+        let control = Arc::new(Control::within(&claim.member, claim.pid, identity));
+        tell_working_folder(&mut env, working.is_some(), &cwd);
+        let working = working.map(|folder| (folder, cwd));
+        let limiter = Limiter::new(Arc::clone(&control));
+        Ok(Self { control, limiter, files, streams, env, working })
+    }
+}
+
+fn tell_working_folder(env: &mut Vec<(String, String)>, has_one: bool, cwd: &str) {
+    if has_one && !env.iter().any(|(name, _)| name == WORKING_FOLDER) {
+        env.push((WORKING_FOLDER.into(), cwd.to_owned()));
+    }
+}
+
+/// Opens the working folder. `make`: it is made if it is missing. `None` for the root.
+fn working_folder(files: &FileView, cwd: &str, make: bool) -> Result<Option<Descriptor>, SandboxError> {
+    open_working_folder(files, cwd, make).map_err(|errno| SandboxError::WorkingDir {
+        path: cwd.to_owned(),
+        reason: errno.to_string(),
+        errno,
+    })
+}
+
+fn open_working_folder(files: &FileView, cwd: &str, make: bool) -> Result<Option<Descriptor>, Errno> {
     if cwd.split('/').all(|part| part.is_empty() || part == ".") {
         return Ok(None);
     }
@@ -57,7 +147,7 @@ fn working_folder(files: &FileView, cwd: &str) -> Result<Option<Descriptor>, Err
         files.open(&files.root(), path, Follow::Yes, create, Access { read: true, write: false })
     };
     let opened = match open() {
-        Err(Errno::NoEntry) => {
+        Err(Errno::NoEntry) if make => {
             make_folders(files, cwd)?;
             open()
         }

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::Limits;
 use crate::guest::Control;
 use crate::ticker::Ticker;
 
@@ -38,10 +38,11 @@ pub(crate) async fn take_turns<F: Future>(
     call: F,
     control: &Control,
     ticker: &Arc<Ticker>,
-    limits: &TimeLimits,
+    wall_clock_ms: u64,
 ) -> Result<F::Output, Cut> {
     let mut call = pin!(call);
-    let mut clock = limits.start().map(Box::new);
+    let share = control.group().share();
+    let mut clock = Clock::start(wall_clock_ms, share).map(Box::new);
     poll_fn(|cx| {
         control.register(cx.waker());
         if let Some(status) = control.stop_requested() {
@@ -59,8 +60,8 @@ pub(crate) async fn take_turns<F: Future>(
             return Poll::Pending;
         }
         let (cpu_ns, polled) = turn(call.as_mut(), cx, control, ticker);
-        if let Some(clock) = clock.as_deref_mut() {
-            clock.used += Duration::from_nanos(cpu_ns);
+        if let Some(share) = share {
+            share.used(Duration::from_nanos(cpu_ns));
         }
         polled.map(Ok)
     })
@@ -90,49 +91,72 @@ fn thread_cpu_ns() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(ns)
 }
 
-/// A guest's limits of time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TimeLimits {
-    wall_clock_ms: u64,
-    cpu_millis: u32,
+/// The share of a CPU that all processes of a container have together.
+#[derive(Debug)]
+pub(crate) struct Share {
+    /// CPU time in each period.
+    part: Duration,
+    account: Mutex<Account>,
 }
 
-impl TimeLimits {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { wall_clock_ms: limits.wall_clock_ms, cpu_millis: limits.cpu_millis }
-    }
-
-    /// The clocks that keep the limits; none for a guest without any.
-    fn start(self) -> Option<Clock> {
-        if self.wall_clock_ms == 0 && self.cpu_millis == 0 {
-            return None;
-        }
-        let now = Instant::now();
-        // A limit past what the clock can count is none.
-        let end =
-            (self.wall_clock_ms > 0).then(|| now.checked_add(Duration::from_millis(self.wall_clock_ms))).flatten();
-        let share = SHARE_PERIOD.saturating_mul(self.cpu_millis) / 1000;
-        Some(Clock {
-            end: end.map(|end| Box::pin(sleep_until(end))),
-            share: (self.cpu_millis > 0).then_some(share),
-            period_end: now + SHARE_PERIOD,
-            used: Duration::ZERO,
-            hold: None,
-        })
-    }
-}
-
-/// The clocks of one guest with limits of time.
-struct Clock {
-    end: Option<Pin<Box<Sleep>>>,
-    share: Option<Duration>,
+#[derive(Debug)]
+struct Account {
     period_end: Instant,
     /// CPU time used in this period, and what earlier periods used too much.
     used: Duration,
+}
+
+impl Share {
+    /// In thousandths of one CPU; 0 is no limit.
+    pub(crate) fn new(cpu_millis: u32) -> Option<Self> {
+        (cpu_millis > 0).then(|| Self {
+            part: SHARE_PERIOD.saturating_mul(cpu_millis) / 1000,
+            account: Mutex::new(Account { period_end: Instant::now() + SHARE_PERIOD, used: Duration::ZERO }),
+        })
+    }
+
+    /// CPU time was used.
+    fn used(&self, time: Duration) {
+        let mut account = self.account.lock();
+        account.used = account.used.saturating_add(time);
+    }
+
+    /// If the share of this period is used up: when the next begins.
+    fn held_until(&self) -> Option<Instant> {
+        let mut account = self.account.lock();
+        let now = Instant::now();
+        if now >= account.period_end {
+            // Periods in which it used nothing pay its debt too, but leave nothing over. They follow each other by
+            // the clock: a wake-up that comes late, as on a busy machine, takes nothing from the next one.
+            let periods = (now - account.period_end).as_nanos() / SHARE_PERIOD.as_nanos() + 1;
+            let periods = u32::try_from(periods).unwrap_or(u32::MAX);
+            account.used = account.used.saturating_sub(self.part.saturating_mul(periods));
+            let passed = SHARE_PERIOD.checked_mul(periods).and_then(|passed| account.period_end.checked_add(passed));
+            account.period_end = passed.filter(|end| *end > now).unwrap_or(now + SHARE_PERIOD);
+        }
+        (account.used >= self.part).then_some(account.period_end)
+    }
+}
+
+/// The clocks of one process with limits of time.
+struct Clock<'a> {
+    end: Option<Pin<Box<Sleep>>>,
+    share: Option<&'a Share>,
     hold: Option<Pin<Box<Sleep>>>,
 }
 
-impl Clock {
+impl<'a> Clock<'a> {
+    /// The clocks that keep the limits; none for a process without any.
+    fn start(wall_clock_ms: u64, share: Option<&'a Share>) -> Option<Self> {
+        if wall_clock_ms == 0 && share.is_none() {
+            return None;
+        }
+        // A limit past what the clock can count is none.
+        let end = || Instant::now().checked_add(Duration::from_millis(wall_clock_ms));
+        let end = (wall_clock_ms > 0).then(end).flatten();
+        Some(Self { end: end.map(|end| Box::pin(sleep_until(end))), share, hold: None })
+    }
+
     fn wall_clock_over(&mut self, cx: &mut Context<'_>) -> bool {
         self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
     }
@@ -141,21 +165,10 @@ impl Clock {
     fn share_used_up(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(share) = self.share else { return false };
         loop {
-            let now = Instant::now();
-            if now >= self.period_end {
-                // Periods in which it used nothing pay its debt too, but leave nothing over. They follow each other by
-                // the clock: a wake-up that comes late, as on a busy machine, takes nothing from the next one.
-                let periods = (now - self.period_end).as_nanos() / SHARE_PERIOD.as_nanos() + 1;
-                let periods = u32::try_from(periods).unwrap_or(u32::MAX);
-                self.used = self.used.saturating_sub(share.saturating_mul(periods));
-                let passed = SHARE_PERIOD.checked_mul(periods).and_then(|passed| self.period_end.checked_add(passed));
-                self.period_end = passed.filter(|end| *end > now).unwrap_or(now + SHARE_PERIOD);
-            }
-            if self.used < share {
+            let Some(end) = share.held_until() else {
                 self.hold = None;
                 return false;
-            }
-            let end = self.period_end;
+            };
             let hold = self.hold.get_or_insert_with(|| Box::pin(sleep_until(end)));
             if hold.as_mut().poll(cx).is_pending() {
                 return true;
@@ -173,14 +186,18 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn clock(cpu_millis: u32) -> Clock {
-        let limits = Limits { cpu_millis, ..Limits::default() };
-        TimeLimits::new(&limits).start().expect("a share")
+    fn share(cpu_millis: u32) -> Share {
+        Share::new(cpu_millis).expect("a share")
+    }
+
+    fn clock(share: &Share) -> Clock<'_> {
+        Clock::start(0, Some(share)).expect("a clock")
     }
 
     /// CPU time that guests of these shares get in 60 seconds on one CPU, by turns as long as told, in milliseconds.
     async fn shared(shares: [u32; 2], turns: [&[u64]; 2]) -> [u64; 2] {
-        let mut clocks = shares.map(clock);
+        let shares = shares.map(share);
+        let mut clocks = shares.each_ref().map(clock);
         let mut turns = turns.map(|turns| turns.iter().cycle());
         let (end, mut used) = (Instant::now() + millis(60_000), [0; 2]);
         while Instant::now() < end {
@@ -189,7 +206,7 @@ mod tests {
                 let held = poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await;
                 let Some(ms) = turns.next().filter(|_| !held) else { continue };
                 tokio::time::advance(millis(*ms)).await;
-                clock.used += millis(*ms);
+                clock.share.expect("a share").used(millis(*ms));
                 *used += ms;
                 idle = false;
             }
@@ -211,7 +228,8 @@ mod tests {
     /// CPU time that a guest of a tenth gets in a minute, in milliseconds, if each turn lasts as long as told and it gets
     /// its next turn so much later than it could have.
     async fn alone(turn: u64, late: u64) -> u64 {
-        let (mut clock, mut used) = (clock(100), 0);
+        let share = share(100);
+        let (mut clock, mut used) = (clock(&share), 0);
         let end = Instant::now() + millis(60_000);
         while Instant::now() < end {
             poll_fn(|cx| if clock.share_used_up(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
@@ -220,7 +238,7 @@ mod tests {
                 continue;
             }
             tokio::time::advance(millis(turn)).await;
-            clock.used += millis(turn);
+            share.used(millis(turn));
             used += turn;
         }
         used
@@ -235,11 +253,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn processes_of_one_container_have_its_share_together() {
+        let share = share(100);
+        let (mut one, mut other) = (clock(&share), clock(&share));
+        share.used(millis(10));
+        for clock in [&mut one, &mut other] {
+            assert!(poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
+        }
+        tokio::time::advance(SHARE_PERIOD).await;
+        for clock in [&mut one, &mut other] {
+            assert!(!poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn time_without_work_is_not_saved_up() {
-        let mut clock = clock(100);
+        let share = share(100);
+        let mut clock = clock(&share);
         tokio::time::advance(millis(10_000)).await;
         assert!(!poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
-        clock.used += millis(10);
+        share.used(millis(10));
         assert!(poll_fn(|cx| Poll::Ready(clock.share_used_up(cx))).await);
     }
 }

@@ -5,6 +5,7 @@
 //! clones of a client closes the connection and leaves the worker running.
 
 mod attachment;
+mod further;
 mod link;
 mod process;
 mod spawn;
@@ -12,7 +13,7 @@ mod spawn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sprat_sandbox::{Exit, Stop, Usage};
+use sprat_sandbox::{Exit, Stop, Usage, User};
 use tokio::sync::mpsc;
 
 pub use attachment::Attachment;
@@ -47,6 +48,17 @@ pub enum Event {
         at_ns: i64,
         /// What it used in all.
         usage: Usage,
+    },
+    /// A guest wants to start a program of its files and waits for [`Client::supply`].
+    Wanted {
+        /// Names the question.
+        ticket: u64,
+        /// The guest in whose container it is to run.
+        id: GuestId,
+        /// Absolute path in the container.
+        path: String,
+        /// Whom it will run as.
+        user: User,
     },
     /// The worker is gone: its guests are lost. The last event.
     Gone,

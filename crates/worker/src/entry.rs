@@ -15,6 +15,8 @@ use crate::{GuestId, GuestState, GuestStatus};
 pub(crate) struct Entry<G> {
     pub(crate) id: GuestId,
     pub(crate) started_ns: i64,
+    /// The guest in whose container it runs, if it is a further process.
+    pub(crate) within: Option<GuestId>,
     phase: Mutex<Phase<G>>,
 }
 
@@ -41,13 +43,13 @@ pub(crate) struct Ended;
 
 impl<G: Running> Entry<G> {
     /// A guest that is about to be started.
-    pub(crate) const fn starting(id: GuestId, started_ns: i64, live: Live) -> Self {
-        Self { id, started_ns, phase: Mutex::new(Phase::Starting { live, stop: None }) }
+    pub(crate) const fn starting(id: GuestId, within: Option<GuestId>, started_ns: i64, live: Live) -> Self {
+        Self { id, started_ns, within, phase: Mutex::new(Phase::Starting { live, stop: None }) }
     }
 
     /// A guest of an earlier worker, from its journal.
     pub(crate) const fn recorded(id: GuestId, exit: Exit, at_ns: i64, usage: Usage) -> Self {
-        Self { id, started_ns: 0, phase: Mutex::new(Phase::Exited { exit, at_ns, usage }) }
+        Self { id, started_ns: 0, within: None, phase: Mutex::new(Phase::Exited { exit, at_ns, usage }) }
     }
 
     /// It was started. Passes on the request to stop that came meanwhile.
@@ -140,6 +142,6 @@ impl<G: Running> Entry<G> {
             Phase::Running { guest, paused: true, .. } => (GuestState::Paused, guest.usage()),
             Phase::Exited { exit, at_ns, usage } => (GuestState::Exited { exit: exit.clone(), at_ns: *at_ns }, *usage),
         };
-        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage }
+        GuestStatus { id: self.id.clone(), state, started_ns: self.started_ns, usage, within: self.within.clone() }
     }
 }

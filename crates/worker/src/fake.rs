@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sprat_program::{Encoding, Kind, Variant, Wasi};
 use sprat_sandbox::{
-    Exit, FilesSpec, InputChunk, Limits, ProgramSpec, SandboxError, Spec, Stdio, Stop, Stream, Usage, User,
+    Exit, FilesSpec, InputChunk, Limits, ProcessSpec, ProcessStatus, ProgramSpec, Resolver, SandboxError, Spec, Stdio,
+    Stop, Stream, Usage, User, Wanted,
 };
 use tokio::sync::watch;
 
@@ -13,12 +14,14 @@ use crate::host::{Host, Running};
 use crate::{StartRequest, WorkerOptions};
 
 /// Runs scripts. Words: `out:TEXT`, `err:TEXT`, `flood:BYTES`, `cat`, `wait` (for ever), `spin` (deaf to requests),
-/// `exit:CODE`, `trap`.
+/// `exit:CODE`, `trap`, `program:PATH` (writes what the resolver says), `shell` (children take the terminal's signals).
 #[derive(Debug, Default)]
 pub(crate) struct FakeHost;
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeGuest {
+    pid: u32,
+    args: Vec<String>,
     exit: watch::Receiver<Option<Exit>>,
     stop: Arc<watch::Sender<Option<Stop>>>,
 }
@@ -26,26 +29,46 @@ pub(crate) struct FakeGuest {
 impl Host for FakeHost {
     type Guest = FakeGuest;
 
-    async fn start(&self, spec: Spec, stdio: Stdio) -> Result<FakeGuest, SandboxError> {
-        if spec.args.first().is_some_and(|word| word == "refuse") {
-            return Err(SandboxError::NotACommand("this is no command".into()));
-        }
-        let (ended, exit) = watch::channel(None);
-        let (stop, mut stopped) = watch::channel(None);
-        tokio::spawn(async move {
-            let deaf = spec.args.iter().any(|word| word == "spin");
-            let exit = tokio::select! {
-                exit = play(&spec.args, &stdio) => exit,
-                Ok(why) = stopped.wait_for(Option::is_some), if !deaf => match *why {
-                    Some(Stop::Terminate) => Exit::Signalled(143),
-                    Some(Stop::Interrupt) => Exit::Signalled(130),
-                    _ => Exit::Signalled(137),
-                },
-            };
-            ended.send_replace(Some(exit));
-        });
-        Ok(FakeGuest { exit, stop: Arc::new(stop) })
+    async fn start(&self, spec: Spec, stdio: Stdio, resolver: Arc<dyn Resolver>) -> Result<FakeGuest, SandboxError> {
+        run(1, spec.args, stdio, Some(resolver))
     }
+
+    async fn start_within(
+        &self,
+        guest: &FakeGuest,
+        process: ProcessSpec,
+        stdio: Stdio,
+    ) -> Result<FakeGuest, SandboxError> {
+        let pid = guest.pid + 1;
+        run(pid, process.args, stdio, None)
+    }
+}
+
+fn run(
+    pid: u32,
+    args: Vec<String>,
+    stdio: Stdio,
+    resolver: Option<Arc<dyn Resolver>>,
+) -> Result<FakeGuest, SandboxError> {
+    if args.first().is_some_and(|word| word == "refuse") {
+        return Err(SandboxError::NotACommand("this is no command".into()));
+    }
+    let (ended, exit) = watch::channel(None);
+    let (stop, mut stopped) = watch::channel(None);
+    let script = args.clone();
+    tokio::spawn(async move {
+        let deaf = script.iter().any(|word| word == "spin");
+        let exit = tokio::select! {
+            exit = play(&script, &stdio, resolver.as_deref()) => exit,
+            Ok(why) = stopped.wait_for(Option::is_some), if !deaf => match *why {
+                Some(Stop::Terminate) => Exit::Signalled(143),
+                Some(Stop::Interrupt) => Exit::Signalled(130),
+                _ => Exit::Signalled(137),
+            },
+        };
+        ended.send_replace(Some(exit));
+    });
+    Ok(FakeGuest { pid, args, exit, stop: Arc::new(stop) })
 }
 
 impl Running for FakeGuest {
@@ -64,9 +87,30 @@ impl Running for FakeGuest {
     }
 
     fn pause(&self, _paused: bool) {}
+
+    fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    fn processes(&self) -> Vec<ProcessStatus> {
+        vec![ProcessStatus {
+            pid: self.pid,
+            parent: 0,
+            uid: 0,
+            tty: false,
+            args: self.args.clone(),
+            started_ns: 1,
+            cpu_us: 7,
+            memory_bytes: 0,
+        }]
+    }
+
+    fn interrupt_children(&self) -> bool {
+        self.args.iter().any(|word| word == "shell")
+    }
 }
 
-async fn play(script: &[String], stdio: &Stdio) -> Exit {
+async fn play(script: &[String], stdio: &Stdio, resolver: Option<&dyn Resolver>) -> Exit {
     for word in script {
         let (verb, rest) = word.split_once(':').unwrap_or((word, ""));
         match verb {
@@ -75,6 +119,15 @@ async fn play(script: &[String], stdio: &Stdio) -> Exit {
             "flood" => write(stdio, Stream::Stdout, &vec![b'x'; rest.parse().unwrap()]).await,
             "cat" => cat(stdio).await,
             "sleep" => tokio::time::sleep(Duration::from_millis(rest.parse().unwrap())).await,
+            "program" => {
+                let wanted = Wanted { path: rest.to_owned(), user: User::default() };
+                let answer = match resolver.expect("the first program").resolve(wanted).await {
+                    Ok(program) => program.code.display().to_string(),
+                    Err(unresolved) => unresolved.to_string(),
+                };
+                write(stdio, Stream::Stdout, answer.as_bytes()).await;
+            }
+            "shell" => {}
             "wait" | "spin" => std::future::pending().await,
             "exit" => return Exit::Code(rest.parse().unwrap()),
             "trap" => return Exit::Trap("wasm trap".repeat(10_000)),

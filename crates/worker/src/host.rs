@@ -4,14 +4,29 @@ use std::future::Future;
 use std::sync::Arc;
 
 use sprat_program::ProgramError;
-use sprat_sandbox::{Exit, Guest, Sandbox, SandboxError, Spec, Stdio, Stop, Usage};
+use sprat_sandbox::{
+    Exit, Guest, ProcessSpec, ProcessStatus, Resolver, Sandbox, SandboxError, Spec, Stdio, Stop, Usage,
+};
 use tokio::runtime::Handle;
 
 /// Starts guests.
 pub(crate) trait Host: Send + Sync + 'static {
     type Guest: Running;
 
-    fn start(&self, spec: Spec, stdio: Stdio) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
+    fn start(
+        &self,
+        spec: Spec,
+        stdio: Stdio,
+        resolver: Arc<dyn Resolver>,
+    ) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
+
+    /// Starts a further process in the container of a guest. It is interruptible.
+    fn start_within(
+        &self,
+        guest: &Self::Guest,
+        process: ProcessSpec,
+        stdio: Stdio,
+    ) -> impl Future<Output = Result<Self::Guest, SandboxError>> + Send;
 }
 
 /// A guest that was started.
@@ -20,19 +35,25 @@ pub(crate) trait Running: Clone + Send + Sync + 'static {
     fn wait(&self) -> impl Future<Output = Exit> + Send;
     fn usage(&self) -> Usage;
     fn pause(&self, paused: bool);
+    /// Its number in its container.
+    fn pid(&self) -> u32;
+    /// All processes of its container.
+    fn processes(&self) -> Vec<ProcessStatus>;
+    /// Ends what it started, as a terminal's ^C does. False: it started nothing, ever.
+    fn interrupt_children(&self) -> bool;
 }
 
 /// The sandbox of this process.
 #[derive(Debug)]
 pub(crate) struct SandboxHost {
-    sandbox: Arc<Sandbox>,
+    sandbox: Sandbox,
     /// Threads of their own for guests that can't be interrupted: such a guest may hold its thread, and with it any task
     /// that waits there, for as long as it likes.
     apart: Option<Handle>,
 }
 
 impl SandboxHost {
-    pub(crate) const fn new(sandbox: Arc<Sandbox>, apart: Option<Handle>) -> Self {
+    pub(crate) const fn new(sandbox: Sandbox, apart: Option<Handle>) -> Self {
         Self { sandbox, apart }
     }
 }
@@ -40,14 +61,20 @@ impl SandboxHost {
 impl Host for SandboxHost {
     type Guest = Guest;
 
-    async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
-        let Some(apart) = &self.apart else { return self.sandbox.start(spec, stdio).await };
-        let sandbox = Arc::clone(&self.sandbox);
-        let start = apart.spawn(async move { sandbox.start(spec, stdio).await });
+    async fn start(&self, spec: Spec, stdio: Stdio, resolver: Arc<dyn Resolver>) -> Result<Guest, SandboxError> {
+        let Some(apart) = &self.apart else {
+            return self.sandbox.start_resolving(spec, stdio, Some(resolver)).await;
+        };
+        let sandbox = self.sandbox.clone();
+        let start = apart.spawn(async move { sandbox.start_resolving(spec, stdio, Some(resolver)).await });
         start.await.unwrap_or_else(|error| {
             let source = std::io::Error::other(error);
             Err(ProgramError::Io { action: "start the guest".to_owned(), source }.into())
         })
+    }
+
+    async fn start_within(&self, guest: &Guest, process: ProcessSpec, stdio: Stdio) -> Result<Guest, SandboxError> {
+        self.sandbox.start_within(guest, process, stdio).await
     }
 }
 
@@ -66,5 +93,17 @@ impl Running for Guest {
 
     fn pause(&self, paused: bool) {
         Self::pause(self, paused);
+    }
+
+    fn pid(&self) -> u32 {
+        Self::pid(self)
+    }
+
+    fn processes(&self) -> Vec<ProcessStatus> {
+        Self::processes(self)
+    }
+
+    fn interrupt_children(&self) -> bool {
+        Self::interrupt_children(self)
     }
 }

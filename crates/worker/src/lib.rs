@@ -27,5 +27,5 @@ mod wire;
 pub use client::{Attachment, Client, ClientError, Event, SpawnCommand};
 pub use confine::Confinement;
 pub use log::{LogLine, LogOptions};
-pub use protocol::{GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
+pub use protocol::{ExecRequest, GuestId, GuestState, GuestStatus, StartRequest, WorkerOptions};
 pub use server::{ServeError, serve};

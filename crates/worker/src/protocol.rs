@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sprat_sandbox::{Exit, Spec, Usage};
+use sprat_sandbox::{Exit, ProcessSpec, Spec, Usage};
 
 use crate::{Confinement, LogOptions};
 
@@ -50,6 +50,23 @@ pub struct StartRequest {
     pub size: Option<(u16, u16)>,
 }
 
+/// Asks for a further process in a guest's container. It is an entry of its own beside the guest: attach to it before or
+/// after, resize its terminal, stop it, forget it. Its exit is told, but not recorded, and it writes no log. It is killed
+/// when the container's first program ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecRequest {
+    /// Its name; must be free among all guests of the worker.
+    pub id: GuestId,
+    /// The guest in whose container it runs.
+    pub within: GuestId,
+    /// What it is given.
+    pub process: ProcessSpec,
+    /// Standard input is what attachments send, until the first of them ends. Without, it is at its end.
+    pub open_stdin: bool,
+    /// Terminal size (columns, rows) if `process.tty`.
+    pub size: Option<(u16, u16)>,
+}
+
 /// Where a guest stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,4 +95,7 @@ pub struct GuestStatus {
     pub started_ns: i64,
     /// What it uses.
     pub usage: Usage,
+    /// The guest in whose container it runs, if it is a further process.
+    #[serde(default)]
+    pub within: Option<GuestId>,
 }

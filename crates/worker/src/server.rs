@@ -5,9 +5,11 @@
 
 mod attach;
 mod connection;
+mod further;
 mod guests;
 mod idle;
 mod process;
+mod programs;
 mod shutdown;
 
 use std::path::Path;
@@ -67,6 +69,7 @@ pub(crate) struct Server<H: Host> {
     owner: Mutex<Option<Arc<Outbox>>>,
     /// Serial of the newest outbox that became the owner's.
     newest_owner: AtomicU64,
+    questions: programs::Questions,
     open_logs: Arc<OpenLogs>,
     activity: idle::Activity,
     /// No guest is started any more.
@@ -89,6 +92,7 @@ impl<H: Host> Server<H> {
             journal: Mutex::new(journal),
             owner: Mutex::new(None),
             newest_owner: AtomicU64::new(0),
+            questions: programs::Questions::default(),
             open_logs: Arc::new(OpenLogs::new(OPEN_LOGS)),
             activity: idle::Activity::new(options.idle_exit_s),
             ending: AtomicBool::new(false),

@@ -1,6 +1,6 @@
 //! [`Table`]: all guests of a worker by id, and the attachments that came before their guest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -31,18 +31,36 @@ pub(crate) struct Table<G> {
 struct Slots<G> {
     guests: BTreeMap<GuestId, Arc<Entry<G>>>,
     awaited: BTreeMap<GuestId, Arc<Streams>>,
+    /// The further processes of each container that has some.
+    further: BTreeMap<GuestId, BTreeSet<GuestId>>,
+}
+
+impl<G> Slots<G> {
+    fn remove(&mut self, id: &str) -> Option<Arc<Entry<G>>> {
+        let entry = self.guests.remove(id)?;
+        if let Some(container) = &entry.within
+            && let Some(further) = self.further.get_mut(container)
+        {
+            further.remove(id);
+            if further.is_empty() {
+                self.further.remove(container);
+            }
+        }
+        Some(entry)
+    }
 }
 
 impl<G: Running> Table<G> {
     pub(crate) fn new(recorded: impl Iterator<Item = Entry<G>>) -> Self {
         let guests = recorded.map(|entry| (entry.id.clone(), Arc::new(entry))).collect();
-        Self { slots: Mutex::new(Slots { guests, awaited: BTreeMap::new() }) }
+        Self { slots: Mutex::new(Slots { guests, awaited: BTreeMap::new(), further: BTreeMap::new() }) }
     }
 
-    /// Takes a place for a guest; `make` is given the streams that attachments already wait on.
+    /// Takes a place for a guest, or for a further process of a container; `make` is given the streams that attachments already wait on.
     pub(crate) fn claim(
         &self,
         id: &str,
+        within: Option<&str>,
         make: impl FnOnce(Arc<Streams>) -> Result<Entry<G>, Refusal>,
     ) -> Result<Arc<Entry<G>>, Refusal> {
         let mut slots = self.slots.lock();
@@ -53,12 +71,24 @@ impl<G: Running> Table<G> {
         let streams = slots.awaited.remove(id).unwrap_or_default();
         let entry = Arc::new(make(streams)?);
         slots.guests.insert(id.to_owned(), Arc::clone(&entry));
+        if let Some(container) = within {
+            slots.further.entry(container.to_owned()).or_default().insert(id.to_owned());
+        }
         Ok(entry)
     }
 
     /// Gives back the place of a guest that could not be started.
     pub(crate) fn release(&self, id: &str) {
-        self.slots.lock().guests.remove(id);
+        self.slots.lock().remove(id);
+    }
+
+    /// A guest ended. A further process whose container is forgotten already nobody will forget.
+    pub(crate) fn ended(&self, entry: &Entry<G>) {
+        let Some(container) = &entry.within else { return };
+        let mut slots = self.slots.lock();
+        if !slots.guests.contains_key(container) {
+            slots.remove(&entry.id);
+        }
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<Arc<Entry<G>>, Refusal> {
@@ -92,7 +122,8 @@ impl<G: Running> Table<G> {
         }
     }
 
-    /// Drops a guest that ended, or ends the attachments of one that never was started. False: there was none.
+    /// Drops a guest that ended, with the further processes of its container that ended, or ends the attachments of one
+    /// that never was started. False: no guest with a recorded exit was dropped.
     pub(crate) fn forget(&self, id: &str) -> Result<bool, Refusal> {
         let mut slots = self.slots.lock();
         match slots.guests.get(id) {
@@ -104,7 +135,16 @@ impl<G: Running> Table<G> {
                 }
                 Ok(false)
             }
-            Some(entry) if entry.has_ended() => Ok(slots.guests.remove(id).is_some()),
+            Some(entry) if entry.has_ended() => {
+                let recorded = entry.within.is_none();
+                slots.remove(id);
+                for further in slots.further.get(id).cloned().unwrap_or_default() {
+                    if slots.guests.get(&further).is_some_and(|entry| entry.has_ended()) {
+                        slots.remove(&further);
+                    }
+                }
+                Ok(recorded)
+            }
             Some(_) => Err(Refusal::new(code::STILL_RUNNING, format!("guest {id} still runs; stop it first"))),
         }
     }

@@ -1,6 +1,7 @@
 //! Client and server together, over real sockets, with scripted guests.
 
 mod attachments;
+mod further;
 mod hostile;
 mod lifecycle;
 mod processes;
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Worker {
     dir: TempDir,
+    server: Arc<Server<FakeHost>>,
     client: Client,
     events: mpsc::UnboundedReceiver<(String, Event)>,
 }
@@ -41,9 +43,10 @@ impl Worker {
         let listener = UnixListener::bind(&options.socket).unwrap();
         let journal = open_journal(&options.journal).unwrap();
         let server = Server::new(FakeHost, options, journal, vec!["landlock: none".into()]);
-        tokio::spawn(async move { Arc::clone(&server).accept(&listener).await });
+        let serving = Arc::clone(&server);
+        tokio::spawn(async move { serving.accept(&listener).await });
         let (client, events) = connect(dir.path()).await;
-        Self { dir, client, events }
+        Self { dir, server, client, events }
     }
 
     fn log(&self, name: &str) -> LogOptions {
@@ -69,7 +72,7 @@ async fn event(events: &mut mpsc::UnboundedReceiver<(String, Event)>) -> Event {
 async fn exit(events: &mut mpsc::UnboundedReceiver<(String, Event)>) -> (String, Exit) {
     match event(events).await {
         Event::Exited { id, exit, .. } => (id, exit),
-        Event::Gone => panic!("the worker is gone"),
+        other => panic!("not an exit: {other:?}"),
     }
 }
 

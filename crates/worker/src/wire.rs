@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sprat_sandbox::{Exit, Stop, Usage};
+use sprat_sandbox::{Exit, ProcessStatus, ProgramSpec, Stop, Unresolved, Usage, Wanted};
 
 use crate::{GuestId, GuestStatus};
 
@@ -33,10 +33,13 @@ pub(crate) enum Op {
     Usage,
     Forget,
     Shutdown,
+    Exec,
+    Processes,
+    Supply,
 }
 
 impl Op {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Hello,
         Self::Start,
         Self::Attach,
@@ -47,6 +50,9 @@ impl Op {
         Self::Usage,
         Self::Forget,
         Self::Shutdown,
+        Self::Exec,
+        Self::Processes,
+        Self::Supply,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -61,6 +67,9 @@ impl Op {
             Self::Usage => "usage",
             Self::Forget => "forget",
             Self::Shutdown => "shutdown",
+            Self::Exec => "exec",
+            Self::Processes => "processes",
+            Self::Supply => "supply",
         }
     }
 
@@ -177,6 +186,34 @@ pub(crate) struct Exited {
     pub(crate) usage: Usage,
 }
 
+/// A process was started in a guest's container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Executed {
+    pub(crate) pid: u32,
+}
+
+/// The processes of a guest's container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ProcessList {
+    pub(crate) processes: Vec<ProcessStatus>,
+}
+
+/// A guest wants to start a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WantedProgram {
+    pub(crate) ticket: u64,
+    pub(crate) id: GuestId,
+    #[serde(flatten)]
+    pub(crate) wanted: Wanted,
+}
+
+/// Answers a guest that wants to start a program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SupplyRequest {
+    pub(crate) ticket: u64,
+    pub(crate) answer: Result<ProgramSpec, Unresolved>,
+}
+
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {
@@ -215,6 +252,9 @@ pub(crate) mod code {
     pub(crate) const WORKING_DIR: &str = "working-dir";
     pub(crate) const TREE: &str = "tree";
     pub(crate) const NOT_A_COMMAND: &str = "not-a-command";
+    pub(crate) const NOT_STARTED: &str = "not-started";
+    pub(crate) const PROCESSES: &str = "too-many-processes";
+    pub(crate) const NO_SUCH_TICKET: &str = "no-such-ticket";
 }
 
 /// An answer or an event as it is written.
@@ -227,6 +267,8 @@ pub(crate) enum Payload<T> {
     Err(Refusal),
     /// A guest ended.
     Exited(T),
+    /// A guest wants to start a program.
+    Wanted(T),
 }
 
 /// A message of the worker as it is written. Events have `seq` 0.
@@ -245,6 +287,8 @@ pub(crate) struct IncomingHead {
     pub(crate) err: Option<Refusal>,
     #[serde(default)]
     pub(crate) exited: Option<Exited>,
+    #[serde(default)]
+    pub(crate) wanted: Option<WantedProgram>,
 }
 
 /// To whom a message goes whose rest is not understood.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use roles::this_program;
 use sprat_program::{Cache, CompilerCommand};
-use sprat_sandbox::{Exit, FilesSpec, Limits, ProgramSpec, Spec, Stop, User};
-use sprat_worker::{Client, Confinement, Event, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
+use sprat_sandbox::{Exit, FilesSpec, Limits, ProcessSpec, ProgramSpec, Spec, Stop, Unresolved, User};
+use sprat_worker::{Client, Confinement, Event, ExecRequest, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -103,7 +103,7 @@ impl World {
     async fn exit(&mut self) -> Exit {
         match self.event().await {
             Event::Exited { exit, .. } => exit,
-            Event::Gone => panic!("gone: {}", read(&self.dir.path().join("stderr"))),
+            other => panic!("{other:?}: {}", read(&self.dir.path().join("stderr"))),
         }
     }
 }
@@ -218,4 +218,108 @@ async fn guests_come_and_go_on_one_connection() {
     println!("start: median {:?}, most {:?}; forget: median {:?}", starts[250], starts[499], rounds[250]);
     assert!(world.client.list().await.unwrap().is_empty());
     world.client.shutdown().await.unwrap();
+}
+
+/// Starts `/bin/child`, which is given its streams, and ends with its status.
+const PARENT: &str = r#"(module
+  (import "sprat_process" "spawn" (func $spawn (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "sprat_process" "wait" (func $wait (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "/bin/child")
+  (data (i32.const 200) "child\00")
+  (func (export "_start") (local $errno i32)
+    (local.set $errno (call $spawn (i32.const 100) (i32.const 10) (i32.const 200) (i32.const 6)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 0)))
+    (if (local.get $errno) (then (call $exit (i32.add (i32.const 200) (local.get $errno)))))
+    (if (call $wait (i32.load (i32.const 0)) (i32.const 0) (i32.const 4) (i32.const 8)) (then unreachable))
+    (call $exit (i32.load (i32.const 4)))))"#;
+
+/// Writes "child" and ends with 42.
+const CHILD: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\64\00\00\00\06\00\00\00")
+  (data (i32.const 100) "child\n")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (call $exit (i32.const 42))))"#;
+
+impl World {
+    /// A program for a further process.
+    async fn further(&self, wat: &str) -> ProgramSpec {
+        let artifact = self.cache.prepare(wat.as_bytes().to_vec(), true).await.unwrap();
+        ProgramSpec {
+            code: artifact.path,
+            variant: artifact.variant,
+            encoding: artifact.description.encoding,
+            kind: artifact.description.kind,
+            wasi: artifact.description.wasi,
+        }
+    }
+
+    async fn exec(&self, id: &str, within: &str, wat: &str) -> ExecRequest {
+        let process = ProcessSpec {
+            program: self.further(wat).await,
+            args: vec!["further".into()],
+            env: Vec::new(),
+            cwd: "/".into(),
+            user: User::default(),
+            tty: false,
+        };
+        ExecRequest { id: id.into(), within: within.into(), process, open_stdin: false, size: None }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn further_processes_run_beside_a_computing_first_one_and_are_stopped_alone() {
+    for shared in [true, false] {
+        let mut world = World::new(shared).await;
+        let mut first = world.client.attach("a", false).await.unwrap();
+        world.client.start(&world.request("a", SPIN).await).await.unwrap();
+        until(&mut first, &mut String::new(), "hello\n").await;
+        let mut attachment = world.client.attach("x", false).await.unwrap();
+        world.client.exec(&world.exec("x", "a", CHILD).await).await.unwrap();
+        until(&mut attachment, &mut String::new(), "child\n").await;
+        assert_eq!(world.exit().await, Exit::Code(42));
+        world.client.exec(&world.exec("y", "a", SPIN).await).await.unwrap();
+        let args: Vec<_> = world.client.processes("a").await.unwrap().into_iter().map(|it| it.args).collect();
+        assert_eq!(args, [["guest"], ["further"]]);
+        world.client.stop("y", Stop::Terminate).await.unwrap();
+        assert_eq!(world.exit().await, Exit::Signalled(143));
+        world.client.exec(&world.exec("z", "a", SPIN).await).await.unwrap();
+        world.client.stop("a", Stop::Kill).await.unwrap();
+        // The first program's end takes the other with it, in whichever order they are told.
+        assert_eq!([world.exit().await, world.exit().await], [Exit::Signalled(137), Exit::Signalled(137)]);
+        if shared {
+            world.client.shutdown().await.unwrap();
+        }
+        assert_eq!(world.event().await, Event::Gone);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_starts_a_program_that_its_owner_supplies() {
+    for shared in [true, false] {
+        let mut world = World::new(shared).await;
+        let bin = world.dir.path().join("uppers/a/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(bin.join("child"), "").unwrap();
+        let mut attachment = world.client.attach("a", false).await.unwrap();
+        world.client.start(&world.request("a", PARENT).await).await.unwrap();
+        let Event::Wanted { ticket, id, path, user } = world.event().await else { panic!("not asked") };
+        assert_eq!((id.as_str(), path.as_str(), user), ("a", "/bin/child", User::default()));
+        world.client.supply(ticket, Ok(world.further(CHILD).await)).await.unwrap();
+        until(&mut attachment, &mut String::new(), "child\n").await;
+        assert_eq!(world.exit().await, Exit::Code(42));
+        world.client.forget("a").await.unwrap();
+
+        world.client.start(&world.request("a", PARENT).await).await.unwrap();
+        let Event::Wanted { ticket, .. } = world.event().await else { panic!("not asked") };
+        world.client.supply(ticket, Err(Unresolved::NotAProgram("it is a text".into()))).await.unwrap();
+        // ENOEXEC is 45.
+        assert_eq!(world.exit().await, Exit::Code(245));
+        world.client.shutdown().await.unwrap();
+    }
 }

@@ -66,9 +66,9 @@ impl Namespace<'_> {
             return self.set_entry_times(&mut parent, path::name(path), entry, times);
         }
         self.writable(Inner::mount_of(file.device))?;
-        let user = &self.view.user;
+        let user = self.user;
         if user.uid != 0 && !node.access().write {
-            let owner = file.owner(self.view)?;
+            let owner = file.owner(self.view, self.user)?;
             if owner.uid != user.uid {
                 owner.check(user, Right::Write)?;
             }

@@ -18,7 +18,7 @@ pub struct Descriptor(Arc<Open>);
 
 /// A place among the open files of a view.
 #[derive(Debug)]
-pub(super) struct Place(pub(super) Arc<Inner>);
+pub(crate) struct Place(pub(super) Arc<Inner>);
 
 impl Drop for Place {
     fn drop(&mut self) {

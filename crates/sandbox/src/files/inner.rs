@@ -39,7 +39,6 @@ const SYNTHETIC_NODES: u64 = 1 << 50;
 pub(super) struct Inner {
     pub(super) tree: Arc<Tree>,
     pub(super) mounts: Mounts,
-    pub(super) user: User,
     pub(super) read_only: bool,
     pub(super) shared: Arc<Shared>,
     /// Descriptors open.
@@ -54,7 +53,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(files: &FilesSpec, tree: Arc<Tree>, user: &User, limits: &Limits) -> Result<Self, SandboxError> {
+    pub(super) fn new(files: &FilesSpec, tree: Arc<Tree>, limits: &Limits) -> Result<Self, SandboxError> {
         let shared = Shared::of(&files.upper, limits.disk_bytes);
         let mounts = Mounts::new(&files.mounts, &tree, &shared)?;
         let provided = files.provided.iter().map(|(path, content)| {
@@ -64,7 +63,6 @@ impl Inner {
         Ok(Self {
             tree,
             mounts,
-            user: user.clone(),
             read_only: files.read_only || files.upper.as_os_str().is_empty(),
             shared,
             open: AtomicU32::new(0),
@@ -76,8 +74,13 @@ impl Inner {
         })
     }
 
-    pub(super) fn lock(&self) -> Namespace<'_> {
-        Namespace { view: self, state: self.shared.state.lock() }
+    pub(super) fn lock<'a>(&'a self, user: &'a User) -> Namespace<'a> {
+        Namespace { view: self, user, state: self.shared.state.lock() }
+    }
+
+    /// Descriptors that may be open at once.
+    pub(super) const fn max_open(&self) -> u32 {
+        self.max_open
     }
 
     /// A place among the open files.

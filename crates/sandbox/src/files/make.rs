@@ -29,7 +29,7 @@ impl Namespace<'_> {
     pub(super) fn make_directory(&mut self, base: &Descriptor, path: &str) -> Result<()> {
         let Resolved { mut parent, name, .. } = self.vacant(base, path)?;
         self.may_make(&parent, &name)?;
-        let owner = Owner::of(&self.view.user, FOLDER_MODE);
+        let owner = Owner::of(self.user, FOLDER_MODE);
         match &parent.form {
             Form::Union { .. } => self.make_union_folder(&mut parent, &name, owner),
             Form::Host(host) => {
@@ -84,7 +84,7 @@ impl Namespace<'_> {
                 Ok(())
             }
             Form::Memory(node) => {
-                let owner = Owner::of(&self.view.user, LINK_MODE);
+                let owner = Owner::of(self.user, LINK_MODE);
                 self.memory(parent.mount)?.make_link(node, &name, target, owner)
             }
             Form::Synthetic => Err(Errno::ReadOnly),
@@ -145,7 +145,7 @@ impl Namespace<'_> {
 
     /// What a guest makes in a mounted folder of the host belongs to its user, where the worker may give files away.
     pub(super) fn give_to_user(&self, folder: &Folder, name: &str) {
-        let user = &self.view.user;
+        let user = self.user;
         if (user.uid, user.gid) == (0, 0) || !rustix::process::geteuid().is_root() {
             return;
         }

@@ -49,6 +49,7 @@ pub(crate) use clock::now_ns;
 
 pub use access::{Access, Create, Follow};
 pub use descriptor::Descriptor;
+pub(crate) use descriptor::Place;
 pub use errno::Errno;
 pub use listing::Listing;
 pub use node::{DirEntry, Kind, Stat, Times};

@@ -14,6 +14,7 @@ use super::memory::MemoryNode;
 use super::mounts::Source;
 use super::shared::State;
 use super::{Kind, path};
+use crate::User;
 
 /// A folder of the host, opened for look-ups.
 pub(super) type Folder = Arc<OwnedFd>;
@@ -21,6 +22,8 @@ pub(super) type Folder = Arc<OwnedFd>;
 /// The view while its names are locked. Reading and writing open files needs no lock.
 pub(super) struct Namespace<'a> {
     pub(super) view: &'a Inner,
+    /// Whose rights count.
+    pub(super) user: &'a User,
     pub(super) state: MutexGuard<'a, State>,
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
+use sprat_image::NodeId;
 
 use super::descriptor::{Descriptor, FolderPlace, OpenFolder, Place};
 use super::errno::{Errno, Result};
@@ -13,7 +14,7 @@ use super::memory::Owner;
 use super::mounts::Source;
 use super::namespace::{Entry, Form, Namespace, Spot};
 use super::open_file::{Backing, OpenFile};
-use super::permission::{FILE_MODE, Right, own_file};
+use super::permission::{FILE_MODE, Right, host_owner, own_file};
 use super::resolve::Last;
 use super::shared::FileKey;
 use super::upper::unhide;
@@ -64,6 +65,22 @@ impl Namespace<'_> {
         let file = self.open_file(&mut found.parent, &found.name, entry, access, create.truncate)?;
         let lower = file.is_lower().then(|| found.parent.join(&found.name)).transpose()?;
         Ok(Descriptor::of_file(file, access, lower.as_deref(), place))
+    }
+
+    /// See `FileView::find_program`.
+    pub(super) fn find_program(&mut self, base: &Descriptor, path: &str) -> Result<Option<NodeId>> {
+        let found = self.resolve(base, path, Last::Follow)?;
+        let entry = found.entry.ok_or(Errno::NoEntry)?;
+        match entry.kind(&self.view.tree) {
+            Kind::File if !found.slash => {}
+            Kind::File => return Err(Errno::NotDirectory),
+            Kind::Directory | Kind::CharacterDevice | Kind::Other => return Err(Errno::Access),
+            Kind::Symlink => return Err(Errno::Loop),
+        }
+        // WASI gives a guest no way to set a mode, so a program that it may only read can be run too.
+        let may = |right| self.may_entry(&found.parent, &found.name, &entry, right);
+        may(Right::Search).or_else(|_| may(Right::Read))?;
+        Ok(if let Entry::Lower(node) = entry { Some(node) } else { None })
     }
 
     /// Opens a folder.
@@ -161,7 +178,7 @@ impl Namespace<'_> {
         let stat = host::stat(file.as_fd())?;
         for (wanted, right) in [(access.read, Right::Read), (access.write, Right::Write)] {
             if wanted {
-                self.view.host_owner(&stat).check(&self.view.user, right)?;
+                host_owner(&stat, self.user).check(self.user, right)?;
             }
         }
         Ok(OpenFile::new(device, stat.inode, Backing::Host(file), None))
@@ -186,7 +203,7 @@ impl Namespace<'_> {
     fn create_file(&mut self, folder: &mut Spot, name: &str) -> Result<Arc<OpenFile>> {
         self.may_make(folder, name)?;
         let device = Inner::device_of(folder.mount);
-        let owner = Owner::of(&self.view.user, FILE_MODE);
+        let owner = Owner::of(self.user, FILE_MODE);
         match &folder.form {
             Form::Union { .. } => {
                 let upper = self.make_upper(folder)?;

@@ -17,9 +17,10 @@ use super::device::Device;
 use super::errno::{Errno, Result};
 use super::inner::Inner;
 use super::memory::{MemoryNode, Owner};
-use super::permission::{FILE_MODE, recorded_owner};
+use super::permission::{FILE_MODE, host_owner, recorded_owner};
 use super::shared::Shared;
 use super::{Kind, Stat, Times, host};
+use crate::User;
 
 /// Largest file in bytes.
 const MAX_FILE_BYTES: u64 = i64::MAX as u64;
@@ -186,10 +187,10 @@ impl OpenFile {
     }
 
     /// Its owner, as far as it is not the image's.
-    pub(super) fn owner(&self, view: &Inner) -> Result<Owner> {
+    pub(super) fn owner(&self, view: &Inner, user: &User) -> Result<Owner> {
         match &*self.backing.read() {
-            Backing::Upper(file) => recorded_owner(file.as_fd(), &view.user),
-            Backing::Host(file) => Ok(view.host_owner(&host::stat(file.as_fd())?)),
+            Backing::Upper(file) => recorded_owner(file.as_fd(), user),
+            Backing::Host(file) => Ok(host_owner(&host::stat(file.as_fd())?, user)),
             Backing::Memory(node) => Ok(node.owner()),
             Backing::Lower(node) => Ok(view.lower_owner(*node)),
             Backing::Provided(_) | Backing::Device(_) => Ok(Owner::root(FILE_MODE)),

@@ -124,24 +124,24 @@ pub(super) fn recorded_owner(node: BorrowedFd<'_>, user: &User) -> Result<Owner>
 impl Namespace<'_> {
     /// Refuses what the guest's user may not do with a folder.
     pub(super) fn may(&self, folder: &Spot, right: Right) -> Result<()> {
-        if self.view.user.uid == 0 {
+        if self.user.uid == 0 {
             return Ok(());
         }
-        self.folder_owner(folder)?.check(&self.view.user, right)
+        self.folder_owner(folder)?.check(self.user, right)
     }
 
     /// Refuses what the guest's user may not do with an entry.
     pub(super) fn may_entry(&self, folder: &Spot, name: &str, entry: &Entry, right: Right) -> Result<()> {
-        if self.view.user.uid == 0 {
+        if self.user.uid == 0 {
             return Ok(());
         }
-        self.entry_owner(folder, name, entry)?.check(&self.view.user, right)
+        self.entry_owner(folder, name, entry)?.check(self.user, right)
     }
 
     /// Refuses to take away or replace a name. In a folder with the sticky bit only its owner and the entry's may.
     pub(super) fn may_remove(&self, folder: &Spot, name: &str, entry: &Entry) -> Result<()> {
         self.may(folder, Right::Change)?;
-        let user = self.view.user.uid;
+        let user = self.user.uid;
         if user == 0 {
             return Ok(());
         }
@@ -154,11 +154,11 @@ impl Namespace<'_> {
 
     /// Refuses to set times to whoever neither owns nor may write a node.
     pub(super) fn may_set_times(&self, folder: &Spot, name: &str, entry: &Entry) -> Result<()> {
-        if self.view.user.uid == 0 {
+        if self.user.uid == 0 {
             return Ok(());
         }
         let owner = self.entry_owner(folder, name, entry)?;
-        if owner.uid == self.view.user.uid { Ok(()) } else { owner.check(&self.view.user, Right::Write) }
+        if owner.uid == self.user.uid { Ok(()) } else { owner.check(self.user, Right::Write) }
     }
 
     fn folder_owner(&self, folder: &Spot) -> Result<Owner> {
@@ -166,10 +166,10 @@ impl Namespace<'_> {
             // The upper folder itself is the worker's; the root has the image's owner.
             Form::Union { .. } if folder.path.is_empty() => self.view.lower_owner(Tree::ROOT),
             Form::Union { upper: Some(upper), .. } => {
-                recorded_owner(host::reopen_folder(upper.as_fd())?.as_fd(), &self.view.user)?
+                recorded_owner(host::reopen_folder(upper.as_fd())?.as_fd(), self.user)?
             }
             Form::Union { lower: LowerFolder::Node(node), .. } => self.view.lower_owner(*node),
-            Form::Host(folder) => self.view.host_owner(&host::stat(folder.as_fd())?),
+            Form::Host(folder) => host_owner(&host::stat(folder.as_fd())?, self.user),
             Form::Memory(node) => node.owner(),
             Form::Union { .. } | Form::Synthetic => Owner::root(FOLDER_MODE),
         })
@@ -183,11 +183,11 @@ impl Namespace<'_> {
             Entry::Upper(stat) => match &folder.form {
                 Form::Union { upper: Some(upper), .. } if stat.kind == super::Kind::File => {
                     let file = host::open_file(upper.as_fd(), name, OFlags::RDONLY)?;
-                    recorded_owner(file.as_fd(), &self.view.user)?
+                    recorded_owner(file.as_fd(), self.user)?
                 }
-                _ => Owner::of(&self.view.user, FILE_MODE),
+                _ => Owner::of(self.user, FILE_MODE),
             },
-            Entry::Host(stat) | Entry::HostFile { stat, .. } => self.view.host_owner(stat),
+            Entry::Host(stat) | Entry::HostFile { stat, .. } => host_owner(stat, self.user),
             Entry::Memory(node) => node.owner(),
             Entry::Device(_) => Owner::root(0o666),
         })
@@ -200,13 +200,13 @@ impl Inner {
         let node = self.tree.node(node);
         Owner { uid: node.uid, gid: node.gid, mode: node.mode & 0o7777 }
     }
+}
 
-    /// The owner of a file of the host, as the guest's user sees it.
-    pub(super) fn host_owner(&self, stat: &HostStat) -> Owner {
-        let worker = rustix::process::geteuid().as_raw();
-        let uid = if worker != 0 && stat.uid == worker { self.user.uid } else { stat.uid };
-        Owner { uid, gid: stat.gid, mode: stat.mode }
-    }
+/// The owner of a file of the host, as the guest's user sees it.
+pub(super) fn host_owner(stat: &HostStat, user: &User) -> Owner {
+    let worker = rustix::process::geteuid().as_raw();
+    let uid = if worker != 0 && stat.uid == worker { user.uid } else { stat.uid };
+    Owner { uid, gid: stat.gid, mode: stat.mode }
 }
 
 #[cfg(test)]

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use sprat_image::Tree;
+use sprat_image::{NodeId, Tree};
 
-use super::descriptor::{FolderPlace, OpenFolder};
+use super::descriptor::{FolderPlace, OpenFolder, Place};
 use super::errno::{Errno, Result};
 use super::inner::Inner;
+use super::namespace::Namespace;
 use super::open_file::OpenFile;
 use super::{Access, Create, Descriptor, Follow, Listing, Stat, Times};
 use crate::{FilesSpec, Limits, SandboxError, User};
 
-/// What a guest sees as `/`. One per guest; `Send + Sync`; all methods take `&self`.
+/// What a process sees as `/`. One per process; those of one container share all but the user. `Send + Sync`; all methods
+/// take `&self`.
 #[derive(Debug)]
 pub struct FileView {
     inner: Arc<Inner>,
+    user: User,
 }
 
 impl FileView {
@@ -26,7 +29,47 @@ impl FileView {
     /// # Errors
     /// A mount can't be used.
     pub fn new(files: &FilesSpec, tree: Arc<Tree>, user: &User, limits: &Limits) -> Result<Self, SandboxError> {
-        Ok(Self { inner: Arc::new(Inner::new(files, tree, user, limits)?) })
+        Ok(Self { inner: Arc::new(Inner::new(files, tree, limits)?), user: user.clone() })
+    }
+
+    /// The same view for another user: descriptors, limits and all that is open are shared.
+    #[must_use]
+    pub fn for_user(&self, user: User) -> Self {
+        Self { inner: Arc::clone(&self.inner), user }
+    }
+
+    /// Whose rights count.
+    #[must_use]
+    pub const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Descriptors that may be open at once.
+    #[must_use]
+    pub fn max_open_files(&self) -> u32 {
+        self.inner.max_open()
+    }
+
+    /// A place among the open files for what is no file.
+    ///
+    /// # Errors
+    /// [`Errno::TooManyFiles`]
+    pub(crate) fn place(&self) -> Result<Place> {
+        self.inner.place()
+    }
+
+    /// The file that a program would be started from, if the user may read or execute it. `Some`: it is the image's, which
+    /// does not change.
+    ///
+    /// # Errors
+    /// POSIX's of `execve`, as far as the file's content does not count.
+    pub(crate) fn find_program(&self, path: &str) -> Result<Option<NodeId>> {
+        let root = self.root();
+        self.lock().find_program(&root, path.trim_start_matches('/'))
+    }
+
+    fn lock(&self) -> Namespace<'_> {
+        self.inner.lock(&self.user)
     }
 
     /// The guest's `/`, as it is pre-opened. Does not count as an open file.
@@ -42,7 +85,7 @@ impl FileView {
     /// through the folder the first time.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        if let Err(error) = self.inner.lock().count_upper() {
+        if let Err(error) = self.lock().count_upper() {
             tracing::warn!(%error, "cannot count what the upper folder has");
         }
         self.inner.shared.budget.used()
@@ -56,7 +99,7 @@ impl FileView {
 
     /// Forgets that the upper folder is not there. To be called when someone else may have made it.
     pub fn refresh(&self) {
-        self.inner.lock().state.presence = super::shared::Presence::Unknown;
+        self.lock().state.presence = super::shared::Presence::Unknown;
     }
 
     /// Opens `path` relative to `folder`. `..` above the root stays at the root; above another descriptor it is
@@ -73,7 +116,7 @@ impl FileView {
         access: Access,
     ) -> Result<Descriptor> {
         let place = self.inner.place()?;
-        self.inner.lock().open(folder, path, follow, create, access, place)
+        self.lock().open(folder, path, follow, create, access, place)
     }
 
     /// Reads from `offset`; 0 at the end.
@@ -117,7 +160,7 @@ impl FileView {
     pub fn stat(&self, node: &Descriptor) -> Result<Stat> {
         match node.file() {
             Some(file) => file.stat(&self.inner),
-            None => self.inner.lock().stat_open_folder(node),
+            None => self.lock().stat_open_folder(node),
         }
     }
 
@@ -126,7 +169,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `fstatat`.
     pub fn stat_at(&self, folder: &Descriptor, path: &str, follow: Follow) -> Result<Stat> {
-        self.inner.lock().stat_at(folder, path, follow)
+        self.lock().stat_at(folder, path, follow)
     }
 
     /// Sets times of an open node.
@@ -135,8 +178,8 @@ impl FileView {
     /// POSIX's of `futimens`.
     pub fn set_times(&self, node: &Descriptor, times: Times) -> Result<()> {
         match node.file() {
-            Some(file) => self.inner.lock().set_file_times(file, node, times),
-            None => self.inner.lock().set_folder_times(node, times),
+            Some(file) => self.lock().set_file_times(file, node, times),
+            None => self.lock().set_folder_times(node, times),
         }
     }
 
@@ -145,7 +188,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `utimensat`.
     pub fn set_times_at(&self, folder: &Descriptor, path: &str, follow: Follow, times: Times) -> Result<()> {
-        self.inner.lock().set_times_at(folder, path, follow, times)
+        self.lock().set_times_at(folder, path, follow, times)
     }
 
     /// Cuts or extends a file.
@@ -163,7 +206,7 @@ impl FileView {
     pub fn sync(&self, node: &Descriptor, data_only: bool) -> Result<()> {
         match node.file() {
             Some(file) => file.sync(data_only),
-            None => self.inner.lock().sync_folder(node),
+            None => self.lock().sync_folder(node),
         }
     }
 
@@ -175,7 +218,7 @@ impl FileView {
         if !folder.access().read {
             return Err(Errno::BadDescriptor);
         }
-        let mut names = self.inner.lock();
+        let mut names = self.lock();
         let spot = names.start(folder)?;
         let entries = names.entries(&spot)?;
         drop(names);
@@ -187,7 +230,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `mkdirat`.
     pub fn make_directory(&self, folder: &Descriptor, path: &str) -> Result<()> {
-        self.inner.lock().make_directory(folder, path)
+        self.lock().make_directory(folder, path)
     }
 
     /// Removes an empty folder.
@@ -195,7 +238,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `unlinkat` with `AT_REMOVEDIR`; [`Errno::Busy`] for a mount point.
     pub fn remove_directory(&self, folder: &Descriptor, path: &str) -> Result<()> {
-        self.inner.lock().remove_directory(folder, path)
+        self.lock().remove_directory(folder, path)
     }
 
     /// Removes a file or link. Open descriptors keep working.
@@ -203,7 +246,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `unlinkat`.
     pub fn unlink(&self, folder: &Descriptor, path: &str) -> Result<()> {
-        self.inner.lock().unlink(folder, path)
+        self.lock().unlink(folder, path)
     }
 
     /// Renames, replacing what was there as POSIX has it.
@@ -211,7 +254,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `renameat`; [`Errno::CrossDevice`] between mounts and for a folder of the image.
     pub fn rename(&self, from: &Descriptor, path: &str, to: &Descriptor, new: &str) -> Result<()> {
-        self.inner.lock().rename(from, path, to, new)
+        self.lock().rename(from, path, to, new)
     }
 
     /// Makes a symbolic link.
@@ -219,7 +262,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `symlinkat`.
     pub fn symlink(&self, target: &str, folder: &Descriptor, path: &str) -> Result<()> {
-        self.inner.lock().symlink(target, folder, path)
+        self.lock().symlink(target, folder, path)
     }
 
     /// Makes a hard link.
@@ -227,7 +270,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `linkat`.
     pub fn link(&self, from: &Descriptor, path: &str, follow: Follow, to: &Descriptor, new: &str) -> Result<()> {
-        self.inner.lock().link(from, path, follow, to, new)
+        self.lock().link(from, path, follow, to, new)
     }
 
     /// The target of a symbolic link.
@@ -235,7 +278,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `readlinkat`.
     pub fn read_link(&self, folder: &Descriptor, path: &str) -> Result<String> {
-        self.inner.lock().read_link(folder, path)
+        self.lock().read_link(folder, path)
     }
 }
 

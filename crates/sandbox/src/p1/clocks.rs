@@ -27,7 +27,7 @@ const CPU_RESOLUTION: u64 = 1_000_000;
 pub(super) fn now(process: &Process, clock: u32) -> Result<u64, Errno> {
     match clock {
         REALTIME => Ok(u64::try_from(types::now_ns()).unwrap_or(0)),
-        MONOTONIC => u64::try_from(process.started.elapsed().as_nanos()).map_err(|_| Errno::OVERFLOW),
+        MONOTONIC => u64::try_from(process.control.started().elapsed().as_nanos()).map_err(|_| Errno::OVERFLOW),
         PROCESS_CPU | THREAD_CPU => Ok(process.control.cpu_ns()),
         _ => Err(Errno::INVALID),
     }

@@ -1,133 +1,115 @@
 //! [`Descriptors`]: the guest's table of open descriptors.
 //!
-//! It is bounded by the view's limit of open files: every entry past the standard streams holds one of its
-//! descriptors.
+//! It is bounded twice: every file, folder and pipe holds a place among the container's open files, and the table has at
+//! most as many numbers, whatever they stand for.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
+
 use super::errno::Errno;
-use crate::Stream;
-use crate::files::{Descriptor, FileView, Kind, Listing};
+use crate::files::{Descriptor, FileView};
+use crate::handle::{Handle, Node, Streams};
 use crate::working::Folder;
 
-/// What a descriptor number stands for.
-#[derive(Debug)]
-pub(super) enum Entry {
-    /// Standard input.
-    Input,
-    /// Standard output or error.
-    Output(Stream),
-    /// A file or folder.
-    Node(Box<Node>),
-}
-
-/// An open file or folder.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) folder: Folder,
-    /// Where the next read or write is, in bytes.
-    pub(super) offset: u64,
-    /// `fdflags`.
-    pub(super) flags: u16,
-    /// Its name, if it was open from the beginning.
-    pub(super) preopen: Option<Cow<'static, str>>,
-    /// The folder's entries when its listing began.
-    pub(super) listing: Option<Listing>,
-}
-
-impl Node {
-    /// A node opened by the guest.
-    pub(super) fn new(descriptor: Descriptor, flags: u16) -> Self {
-        Self { folder: Folder::plain(descriptor), offset: 0, flags, preopen: None, listing: None }
-    }
-
-    fn preopen((folder, name): (Folder, Cow<'static, str>)) -> Option<Entry> {
-        Some(Entry::Node(Box::new(Self { folder, offset: 0, flags: 0, preopen: Some(name), listing: None })))
-    }
-
-    pub(super) fn descriptor(&self) -> &Descriptor {
-        &self.folder.descriptor
-    }
-}
+/// Numbers that a guest has beside its limit of open files: for streams and folders that are open from the beginning.
+const SPARE: usize = 8;
 
 /// The table, made when the guest first uses it: one that never does starts without its cost.
 #[derive(Debug)]
 pub(super) struct Descriptors {
     files: Arc<FileView>,
+    /// Until the table is made.
+    streams: Mutex<Streams>,
     /// The working folder and its absolute path, unless it is the root.
     working: Option<(Descriptor, String)>,
     /// A slot's index is the descriptor's number.
-    table: OnceLock<Vec<Option<Entry>>>,
+    table: OnceLock<Vec<Option<Handle>>>,
 }
 
 impl Descriptors {
     /// Standard streams, and from 3 on the folders that are open from the beginning.
-    pub(super) fn new(files: Arc<FileView>, working: Option<(Descriptor, String)>) -> Self {
-        Self { files, working, table: OnceLock::new() }
+    pub(super) fn new(files: Arc<FileView>, streams: Streams, working: Option<(Descriptor, String)>) -> Self {
+        Self { files, streams: Mutex::new(streams), working, table: OnceLock::new() }
     }
 
-    fn table(&self) -> &Vec<Option<Entry>> {
+    fn table(&self) -> &Vec<Option<Handle>> {
         self.table.get_or_init(|| {
-            let streams = [Entry::Input, Entry::Output(Stream::Stdout), Entry::Output(Stream::Stderr)];
+            // The table alone has them from now on: what the guest closes must be closed.
+            let streams = std::mem::take(&mut *self.streams.lock());
             let preopens = Folder::preopens(self.files.root(), self.working.as_ref());
-            streams.into_iter().map(Some).chain(preopens.map(Node::preopen)).collect()
+            streams.into_iter().chain(preopens.map(Node::preopen).map(Some)).collect()
         })
     }
 
-    fn table_mut(&mut self) -> Result<&mut Vec<Option<Entry>>, Errno> {
+    fn table_mut(&mut self) -> Result<&mut Vec<Option<Handle>>, Errno> {
         self.table();
         // Made just now if it was not.
         self.table.get_mut().ok_or(Errno::BAD_DESCRIPTOR)
     }
 
-    pub(super) fn get(&self, number: u32) -> Result<&Entry, Errno> {
+    /// Numbers that the guest may use.
+    fn numbers(&self) -> usize {
+        (self.files.max_open_files() as usize).saturating_add(SPARE)
+    }
+
+    /// The absolute path of the working folder.
+    pub(super) fn working_folder(&self) -> &str {
+        self.working.as_ref().map_or("/", |(_, path)| path)
+    }
+
+    pub(super) fn get(&self, number: u32) -> Result<&Handle, Errno> {
         self.table().get(number as usize).and_then(Option::as_ref).ok_or(Errno::BAD_DESCRIPTOR)
     }
 
-    pub(super) fn get_mut(&mut self, number: u32) -> Result<&mut Entry, Errno> {
-        self.table_mut()?.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BAD_DESCRIPTOR)
-    }
-
     /// A file or folder.
-    pub(super) fn node(&self, number: u32) -> Result<&Node, Errno> {
+    pub(super) fn node(&self, number: u32) -> Result<&Arc<Node>, Errno> {
         match self.get(number)? {
-            Entry::Node(node) => Ok(node),
-            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
-        }
-    }
-
-    /// A file or folder, to be changed.
-    pub(super) fn node_mut(&mut self, number: u32) -> Result<&mut Node, Errno> {
-        match self.get_mut(number)? {
-            Entry::Node(node) => Ok(node),
-            Entry::Input | Entry::Output(_) => Err(Errno::BAD_DESCRIPTOR),
+            Handle::Node(node) => Ok(node),
+            _ => Err(Errno::BAD_DESCRIPTOR),
         }
     }
 
     /// A folder.
-    pub(super) fn folder(&self, number: u32) -> Result<&Node, Errno> {
-        let node = match self.get(number)? {
-            Entry::Node(node) => node,
-            Entry::Input | Entry::Output(_) => return Err(Errno::NOT_DIRECTORY),
-        };
-        if node.descriptor().kind() == Kind::Directory { Ok(node) } else { Err(Errno::NOT_DIRECTORY) }
+    pub(super) fn folder(&self, number: u32) -> Result<&Arc<Node>, Errno> {
+        match self.get(number)? {
+            Handle::Node(node) if node.is_folder() => Ok(node),
+            _ => Err(Errno::NOT_DIRECTORY),
+        }
     }
 
-    /// Gives the entry the lowest free number.
-    pub(super) fn insert(&mut self, entry: Entry) -> Result<u32, Errno> {
+    /// Gives the handle the lowest free number.
+    pub(super) fn insert(&mut self, handle: Handle) -> Result<u32, Errno> {
+        let numbers = self.numbers();
         let table = self.table_mut()?;
         let index = match table.iter().position(Option::is_none) {
             Some(index) => index,
-            None => {
+            None if table.len() < numbers => {
                 table.push(None);
                 table.len() - 1
             }
+            None => return Err(Errno::TOO_MANY_FILES),
         };
         if let Some(slot) = table.get_mut(index) {
-            *slot = Some(entry);
+            *slot = Some(handle);
         }
         u32::try_from(index).map_err(|_| Errno::TOO_MANY_FILES)
+    }
+
+    /// Gives the handle this number; what had it is closed.
+    pub(super) fn put(&mut self, number: u32, handle: Handle) -> Result<(), Errno> {
+        let (index, numbers) = (number as usize, self.numbers());
+        if index >= numbers {
+            return Err(Errno::BAD_DESCRIPTOR);
+        }
+        let table = self.table_mut()?;
+        if index >= table.len() {
+            table.resize_with(index + 1, || None);
+        }
+        if let Some(slot) = table.get_mut(index) {
+            *slot = Some(handle);
+        }
+        Ok(())
     }
 
     /// Closes a descriptor.
@@ -142,9 +124,9 @@ impl Descriptors {
         if from == to {
             return Ok(());
         }
-        let entry = self.table_mut()?.get_mut(from as usize).and_then(Option::take);
+        let handle = self.table_mut()?.get_mut(from as usize).and_then(Option::take);
         if let Some(slot) = self.table_mut()?.get_mut(to as usize) {
-            *slot = entry;
+            *slot = handle;
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ pub(super) fn args_sizes_get(
     count: u32,
     bytes: u32,
 ) -> Result<(), Errno> {
-    store_sizes(memory, process.args.iter(), count, bytes)
+    store_sizes(memory, process.control.args().iter(), count, bytes)
 }
 
 pub(super) fn args_get(
@@ -60,7 +60,7 @@ pub(super) fn args_get(
     pointers: u32,
     strings: u32,
 ) -> Result<(), Errno> {
-    store_all(memory, process.args.iter(), pointers, strings)
+    store_all(memory, process.control.args().iter(), pointers, strings)
 }
 
 pub(super) fn environ_sizes_get(

@@ -8,9 +8,12 @@ pub(super) struct Errno(u16);
 
 impl Errno {
     pub(super) const SUCCESS: Self = Self(0);
+    pub(super) const TOO_BIG: Self = Self(1);
     pub(super) const ACCESS: Self = Self(2);
+    pub(super) const AGAIN: Self = Self(6);
     pub(super) const BAD_DESCRIPTOR: Self = Self(8);
     pub(super) const BUSY: Self = Self(10);
+    pub(super) const NO_CHILD: Self = Self(12);
     pub(super) const QUOTA: Self = Self(19);
     pub(super) const EXIST: Self = Self(20);
     pub(super) const FAULT: Self = Self(21);
@@ -24,6 +27,8 @@ impl Errno {
     pub(super) const TOO_MANY_LINKS: Self = Self(34);
     pub(super) const NAME_TOO_LONG: Self = Self(37);
     pub(super) const NO_ENTRY: Self = Self(44);
+    pub(super) const NOT_A_PROGRAM: Self = Self(45);
+    pub(super) const NO_MEMORY: Self = Self(48);
     pub(super) const NO_SPACE: Self = Self(51);
     pub(super) const NOT_DIRECTORY: Self = Self(54);
     pub(super) const NOT_EMPTY: Self = Self(55);
@@ -34,6 +39,7 @@ impl Errno {
     pub(super) const PIPE: Self = Self(64);
     pub(super) const READ_ONLY: Self = Self(69);
     pub(super) const SEEK_PIPE: Self = Self(70);
+    pub(super) const NO_PROCESS: Self = Self(71);
     pub(super) const CROSS_DEVICE: Self = Self(75);
 
     /// The number.

@@ -1,18 +1,20 @@
 //! `fd_*` but for the calls that may wait, which are in `stdio`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::Process;
-use super::descriptors::Entry;
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::types::{self, fdflags, rights};
 use crate::files::Kind;
+use crate::handle::Handle;
 
 /// Bytes that one read or write of a file moves at most, so that no call holds its thread for long.
 pub(super) const MAX_TRANSFER: u32 = 1 << 20;
 
 /// `filetype` of a standard stream.
-fn stream_type(process: &Process) -> u8 {
-    if process.tty { types::CHARACTER_DEVICE } else { types::UNKNOWN }
+fn stream_type(handle: &Handle) -> u8 {
+    if handle.is_terminal() { types::CHARACTER_DEVICE } else { types::UNKNOWN }
 }
 
 pub(super) fn advise(process: &Process, fd: u32, advice: u32) -> Result<(), Errno> {
@@ -31,25 +33,31 @@ pub(super) fn allocate(process: &Process, fd: u32, offset: u64, len: u64) -> Res
 
 pub(super) fn sync(process: &Process, fd: u32, data_only: bool) -> Result<(), Errno> {
     match process.descriptors.get(fd)? {
-        Entry::Node(node) => Ok(process.files.sync(node.descriptor(), data_only)?),
-        Entry::Input | Entry::Output(_) => Err(Errno::INVALID),
+        Handle::Node(node) => Ok(process.files.sync(node.descriptor(), data_only)?),
+        _ => Err(Errno::INVALID),
     }
 }
 
 pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     let stat = match process.descriptors.get(fd)? {
-        Entry::Input => types::fdstat(stream_type(process), 0, rights::INPUT, 0),
-        Entry::Output(_) => types::fdstat(stream_type(process), fdflags::APPEND, rights::OUTPUT, 0),
-        Entry::Node(node) => {
+        handle @ Handle::Input(_) => types::fdstat(stream_type(handle), 0, rights::INPUT, 0),
+        handle @ Handle::Output(_) => types::fdstat(stream_type(handle), fdflags::APPEND, rights::OUTPUT, 0),
+        Handle::Reader(end) => types::fdstat(types::UNKNOWN, pipe_flags(end.nonblocking()), rights::INPUT, 0),
+        Handle::Writer(end) => types::fdstat(types::UNKNOWN, pipe_flags(end.nonblocking()), rights::OUTPUT, 0),
+        Handle::Node(node) => {
             let kind = node.descriptor().kind();
             let (base, inheriting) = match kind {
                 Kind::Directory => (rights::DIRECTORY, rights::ALL),
                 _ => (file_rights(node.descriptor().access()), 0),
             };
-            types::fdstat(types::file_type(kind), node.flags, base, inheriting)
+            types::fdstat(types::file_type(kind), node.flags(), base, inheriting)
         }
     };
     memory.store(at, &stat)
+}
+
+fn pipe_flags(nonblocking: &AtomicBool) -> u16 {
+    if nonblocking.load(Ordering::Relaxed) { fdflags::NONBLOCK } else { 0 }
 }
 
 fn file_rights(access: crate::files::Access) -> u64 {
@@ -63,16 +71,17 @@ fn file_rights(access: crate::files::Access) -> u64 {
     base
 }
 
-pub(super) fn fdstat_set_flags(process: &mut Process, fd: u32, flags: u32) -> Result<(), Errno> {
+pub(super) fn fdstat_set_flags(process: &Process, fd: u32, flags: u32) -> Result<(), Errno> {
     let flags = u16::try_from(flags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::INVALID)?;
-    match process.descriptors.get_mut(fd)? {
-        Entry::Node(node) => {
-            node.flags = flags;
-            Ok(())
-        }
-        Entry::Input | Entry::Output(_) if flags & fdflags::NONBLOCK != 0 => Err(Errno::NOT_SUPPORTED),
-        Entry::Input | Entry::Output(_) => Ok(()),
+    let nonblocking = flags & fdflags::NONBLOCK != 0;
+    match process.descriptors.get(fd)? {
+        Handle::Node(node) => node.set_flags(flags),
+        Handle::Reader(end) => end.nonblocking().store(nonblocking, Ordering::Relaxed),
+        Handle::Writer(end) => end.nonblocking().store(nonblocking, Ordering::Relaxed),
+        Handle::Input(_) | Handle::Output(_) if nonblocking => return Err(Errno::NOT_SUPPORTED),
+        Handle::Input(_) | Handle::Output(_) => {}
     }
+    Ok(())
 }
 
 pub(super) fn fdstat_set_rights(process: &Process, fd: u32) -> Result<(), Errno> {
@@ -82,8 +91,8 @@ pub(super) fn fdstat_set_rights(process: &Process, fd: u32) -> Result<(), Errno>
 
 pub(super) fn filestat_get(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     let stat = match process.descriptors.get(fd)? {
-        Entry::Input | Entry::Output(_) => types::stream_filestat(stream_type(process)),
-        Entry::Node(node) => types::filestat(&process.files.stat(node.descriptor())?),
+        Handle::Node(node) => types::filestat(&process.files.stat(node.descriptor())?),
+        handle => types::stream_filestat(stream_type(handle)),
     };
     memory.store(at, &stat)
 }
@@ -107,7 +116,7 @@ pub(super) fn filestat_set_times(
 /// Reads at `offset`, or at the file's own offset, which then moves.
 pub(super) fn read(
     memory: &mut GuestMemory<'_>,
-    process: &mut Process,
+    process: &Process,
     fd: u32,
     (iovecs, count): (u32, u32),
     offset: Option<u64>,
@@ -115,19 +124,19 @@ pub(super) fn read(
 ) -> Result<(), Errno> {
     let buffer = memory.first_buffer(iovecs, count, MAX_TRANSFER)?;
     memory.store_u32(read_at, 0)?;
-    let node = process.descriptors.node_mut(fd)?;
+    let node = process.descriptors.node(fd)?;
     let bytes = memory.bytes_mut(buffer.address, buffer.len)?;
-    let read = process.files.read(node.descriptor(), bytes, offset.unwrap_or(node.offset))?;
-    if offset.is_none() {
-        node.offset = node.offset.saturating_add(read as u64);
-    }
+    let read = match offset {
+        Some(offset) => process.files.read(node.descriptor(), bytes, offset)?,
+        None => node.read(&process.files, bytes)?,
+    };
     memory.store_u32(read_at, u32::try_from(read).map_err(|_| Errno::OVERFLOW)?)
 }
 
 /// Writes at `offset`, or at the file's own offset, which then moves, or at the end of a file opened so.
 pub(super) fn write(
     memory: &mut GuestMemory<'_>,
-    process: &mut Process,
+    process: &Process,
     fd: u32,
     (iovecs, count): (u32, u32),
     offset: Option<u64>,
@@ -135,21 +144,11 @@ pub(super) fn write(
 ) -> Result<(), Errno> {
     let buffer = memory.first_buffer(iovecs, count, MAX_TRANSFER)?;
     memory.store_u32(written_at, 0)?;
-    let node = process.descriptors.node_mut(fd)?;
+    let node = process.descriptors.node(fd)?;
     let bytes = memory.bytes(buffer.address, buffer.len)?;
-    let files = &process.files;
     let written = match offset {
-        Some(offset) => files.write(node.descriptor(), bytes, offset)?,
-        None if node.flags & fdflags::APPEND != 0 => {
-            let written = files.append(node.descriptor(), bytes)?;
-            node.offset = files.stat(node.descriptor())?.size;
-            written
-        }
-        None => {
-            let written = files.write(node.descriptor(), bytes, node.offset)?;
-            node.offset = node.offset.saturating_add(written as u64);
-            written
-        }
+        Some(offset) => process.files.write(node.descriptor(), bytes, offset)?,
+        None => node.write(&process.files, bytes)?,
     };
     memory.store_u32(written_at, u32::try_from(written).map_err(|_| Errno::OVERFLOW)?)
 }
@@ -177,16 +176,16 @@ pub(super) fn prestat_dir_name(
 /// Lists a folder. Cookies are indices into what it held when the listing began.
 pub(super) fn readdir(
     memory: &mut GuestMemory<'_>,
-    process: &mut Process,
+    process: &Process,
     fd: u32,
     (buffer, len): (u32, u32),
     cookie: u64,
     used_at: u32,
 ) -> Result<(), Errno> {
     memory.bytes(buffer, len)?;
-    process.descriptors.folder(fd)?;
-    let node = process.descriptors.node_mut(fd)?;
-    let listing = match node.listing.take().filter(|_| cookie != 0) {
+    let node = process.descriptors.folder(fd)?;
+    let mut position = node.position.lock();
+    let listing = match position.listing.take().filter(|_| cookie != 0) {
         Some(listing) => listing,
         None => process.files.entries(node.descriptor())?,
     };
@@ -209,37 +208,38 @@ pub(super) fn readdir(
             break;
         }
     }
-    node.listing = Some(listing);
+    position.listing = Some(listing);
     memory.store_u32(used_at, used)
 }
 
 pub(super) fn seek(
     memory: &mut GuestMemory<'_>,
-    process: &mut Process,
+    process: &Process,
     fd: u32,
     delta: i64,
     whence: u32,
     at: u32,
 ) -> Result<(), Errno> {
-    let node = match process.descriptors.get_mut(fd)? {
-        Entry::Node(node) if node.descriptor().kind() == Kind::Directory => return Err(Errno::BAD_DESCRIPTOR),
-        Entry::Node(node) => node,
-        Entry::Input | Entry::Output(_) => return Err(Errno::SEEK_PIPE),
+    let node = match process.descriptors.get(fd)? {
+        Handle::Node(node) if node.is_folder() => return Err(Errno::BAD_DESCRIPTOR),
+        Handle::Node(node) => node,
+        _ => return Err(Errno::SEEK_PIPE),
     };
+    let mut position = node.position.lock();
     let from = match whence {
         0 => 0,
-        1 => node.offset,
+        1 => position.offset,
         2 => process.files.stat(node.descriptor())?.size,
         _ => return Err(Errno::INVALID),
     };
     let offset = from.checked_add_signed(delta).filter(|offset| i64::try_from(*offset).is_ok());
-    node.offset = offset.ok_or(Errno::INVALID)?;
-    memory.store_u64(at, node.offset)
+    position.offset = offset.ok_or(Errno::INVALID)?;
+    memory.store_u64(at, position.offset)
 }
 
 pub(super) fn tell(memory: &mut GuestMemory<'_>, process: &Process, fd: u32, at: u32) -> Result<(), Errno> {
     match process.descriptors.get(fd)? {
-        Entry::Node(node) => memory.store_u64(at, node.offset),
-        Entry::Input | Entry::Output(_) => Err(Errno::SEEK_PIPE),
+        Handle::Node(node) => memory.store_u64(at, node.position.lock().offset),
+        _ => Err(Errno::SEEK_PIPE),
     }
 }

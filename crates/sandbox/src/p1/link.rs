@@ -8,7 +8,7 @@ use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::poll::{self, Arguments};
 use super::streams::{self, Transfer};
-use super::{ProcExit, Process, clocks, environment, fd, path, with_memory};
+use super::{ProcExit, Process, clocks, environment, fd, path, processes, with_memory};
 
 /// Random bytes made between two yields.
 const RANDOM_CHUNK: u32 = 64 << 10;
@@ -29,7 +29,7 @@ macro_rules! define {
     )*};
 }
 
-/// A linker with all of WASI 0.1.
+/// A linker with all of WASI 0.1, and what starts processes.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Process>> {
     let mut linker = Linker::new(engine);
     define_process(&mut linker)?;
@@ -37,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Process>> {
     define_path(&mut linker)?;
     define_waiting(&mut linker)?;
     define_sockets(&mut linker)?;
+    processes::define(&mut linker)?;
     Ok(linker)
 }
 

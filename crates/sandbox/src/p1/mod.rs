@@ -1,7 +1,7 @@
 //! WASI 0.1 (`wasi_snapshot_preview1`) on the file view.
 //!
 //! Every pointer of the guest is checked, nothing a guest passes can make a call fail but with an error number. Calls
-//! wait only on standard streams and in `poll_oneoff`. There are no sockets and no signals.
+//! wait only on standard streams and pipes, in `poll_oneoff`, and for processes. There are no sockets, and signals only end.
 
 mod clocks;
 mod descriptors;
@@ -12,18 +12,17 @@ mod link;
 mod memory;
 mod path;
 mod poll;
+mod processes;
 mod streams;
 mod types;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use wasmtime::{Caller, Extern, ModuleExport};
 
 use self::descriptors::Descriptors;
 use self::errno::Errno;
 use self::memory::GuestMemory;
-use crate::Stdio;
 use crate::files::{Descriptor, FileView};
 use crate::guest::Control;
 use crate::limiter::Limiter;
@@ -41,20 +40,15 @@ pub(crate) struct Process {
     pub(crate) control: Arc<Control>,
     pub(crate) limiter: Limiter,
     files: Arc<FileView>,
-    stdio: Stdio,
-    tty: bool,
-    args: Vec<String>,
     env: Vec<(String, String)>,
     descriptors: Descriptors,
-    /// The zero of the monotonic clock.
-    started: Instant,
     memory: Option<ModuleExport>,
 }
 
 impl std::fmt::Debug for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Process")
-            .field("args", &self.args)
+            .field("args", &self.control.args())
             .field("descriptors", &self.descriptors)
             .finish_non_exhaustive()
     }
@@ -64,15 +58,11 @@ impl Process {
     /// The process of a module that exports its memory as `memory`.
     pub(crate) fn new(given: Given, memory: Option<ModuleExport>) -> Self {
         Self {
-            descriptors: Descriptors::new(Arc::clone(&given.files), given.working),
+            descriptors: Descriptors::new(Arc::clone(&given.files), given.streams, given.working),
             control: given.control,
             limiter: given.limiter,
             files: given.files,
-            stdio: given.stdio,
-            tty: given.tty,
-            args: given.args,
             env: given.env,
-            started: given.started,
             memory,
         }
     }

@@ -1,11 +1,13 @@
 //! `path_*`.
 
+use std::sync::Arc;
+
 use super::Process;
-use super::descriptors::{Entry, Node};
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::types::{self, fdflags, oflags, rights};
 use crate::files::{Access, Create, Follow};
+use crate::handle::{Handle, Node};
 
 /// A path in the guest's memory: the folder's descriptor, address and length.
 pub(super) type At = (u32, u32, u32);
@@ -87,7 +89,7 @@ pub(super) fn open(
     let flags = u16::try_from(open.fdflags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::INVALID)?;
     let (folder, path) = process.locate(memory, at)?;
     let descriptor = process.files.open(folder, &path, follow(open.lookup), open.create(), open.access())?;
-    let number = process.descriptors.insert(Entry::Node(Box::new(Node::new(descriptor, flags))))?;
+    let number = process.descriptors.insert(Handle::Node(Arc::new(Node::new(descriptor, flags))))?;
     memory.store_u32(opened_at, number)
 }
 

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Caller;
 
-use super::descriptors::Entry;
 use super::errno::Errno;
 use super::memory::GuestMemory;
 use super::{Process, clocks, types, with_memory};
-use crate::Stream;
 use crate::files::Kind;
+use crate::handle::Handle;
 
 /// Subscriptions of one call.
 const MAX_SUBSCRIPTIONS: u32 = 4096;
@@ -27,14 +26,14 @@ const EVENT_SIZE: u32 = 32;
 const LONGEST_SLEEP: Duration = Duration::from_hours(24 * 365);
 
 /// `eventtype` and what makes it happen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Condition {
     /// A clock reaches a time.
     Clock(Instant),
-    /// Standard input has bytes or ended.
-    Input,
+    /// A stream has bytes or ended.
+    Readable(Handle),
     /// A stream has room or is closed.
-    Output(Stream),
+    Writable(Handle),
     /// A file can be read or written at once: the bytes left to read.
     Ready { kind: u8, bytes: u64 },
     /// It can't be waited for.
@@ -42,7 +41,7 @@ enum Condition {
 }
 
 /// One subscription.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Subscription {
     user_data: u64,
     condition: Condition,
@@ -51,6 +50,9 @@ struct Subscription {
 const CLOCK: u8 = 0;
 const FD_READ: u8 = 1;
 const FD_WRITE: u8 = 2;
+
+/// `eventrwflags`: the other side is gone.
+const HANG_UP: u16 = 1;
 
 /// The arguments of the call.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +68,7 @@ pub(super) async fn poll_oneoff(mut caller: Caller<'_, Process>, arguments: Argu
         Ok(subscriptions) => subscriptions,
         Err(errno) => return Ok(Errno::code(Err(errno))),
     };
-    let events = wait(caller.data(), &subscriptions).await;
+    let events = wait(&subscriptions).await;
     with_memory(&mut caller, |memory, _| Errno::code(store(memory, arguments, &events)))
 }
 
@@ -108,21 +110,21 @@ fn clock(memory: &GuestMemory<'_>, process: &Process, at: u32) -> Result<Conditi
 
 fn descriptor(process: &Process, fd: u32, kind: u8) -> Result<Condition, Errno> {
     match (process.descriptors.get(fd)?, kind) {
-        (Entry::Input, FD_READ) => Ok(Condition::Input),
-        (Entry::Output(stream), FD_WRITE) => Ok(Condition::Output(*stream)),
-        (Entry::Input | Entry::Output(_), _) => Err(Errno::BAD_DESCRIPTOR),
-        (Entry::Node(node), FD_READ) if node.descriptor().kind() == Kind::File => {
+        (handle @ (Handle::Input(_) | Handle::Reader(_)), FD_READ) => Ok(Condition::Readable(handle.clone())),
+        (handle @ (Handle::Output(_) | Handle::Writer(_)), FD_WRITE) => Ok(Condition::Writable(handle.clone())),
+        (Handle::Input(_) | Handle::Output(_) | Handle::Reader(_) | Handle::Writer(_), _) => Err(Errno::BAD_DESCRIPTOR),
+        (Handle::Node(node), FD_READ) if node.descriptor().kind() == Kind::File => {
             let size = process.files.stat(node.descriptor())?.size;
-            Ok(Condition::Ready { kind, bytes: size.saturating_sub(node.offset) })
+            Ok(Condition::Ready { kind, bytes: size.saturating_sub(node.position.lock().offset) })
         }
-        (Entry::Node(_), _) => Ok(Condition::Ready { kind, bytes: 0 }),
+        (Handle::Node(_), _) => Ok(Condition::Ready { kind, bytes: 0 }),
     }
 }
 
 /// Waits until at least one condition holds, and gives the events of all that do.
-async fn wait(process: &Process, subscriptions: &[Subscription]) -> Vec<[u8; 32]> {
-    let first = subscriptions.iter().filter_map(|subscription| match subscription.condition {
-        Condition::Clock(at) => Some(at),
+async fn wait(subscriptions: &[Subscription]) -> Vec<[u8; 32]> {
+    let first = subscriptions.iter().filter_map(|subscription| match &subscription.condition {
+        Condition::Clock(at) => Some(*at),
         _ => None,
     });
     let alarm = first.min().map(tokio::time::Instant::from_std);
@@ -134,30 +136,36 @@ async fn wait(process: &Process, subscriptions: &[Subscription]) -> Vec<[u8; 32]
     });
     poll_fn(|cx| {
         let rung = alarm.as_mut().poll(cx).is_ready();
-        let events: Vec<_> =
-            subscriptions.iter().filter_map(|subscription| happened(process, subscription, rung, cx)).collect();
+        let events: Vec<_> = subscriptions.iter().filter_map(|subscription| happened(subscription, rung, cx)).collect();
         if events.is_empty() { Poll::Pending } else { Poll::Ready(events) }
     })
     .await
 }
 
-fn happened(process: &Process, subscription: &Subscription, rung: bool, cx: &mut Context<'_>) -> Option<[u8; 32]> {
-    let (errno, kind, bytes) = match subscription.condition {
+fn happened(subscription: &Subscription, rung: bool, cx: &mut Context<'_>) -> Option<[u8; 32]> {
+    let (errno, kind, bytes, flags) = match &subscription.condition {
         // The alarm may ring a hair before the clock's time: the first clock's event must not be lost then.
-        Condition::Clock(at) if rung && at <= Instant::now() + Duration::from_micros(1) => (Errno::SUCCESS, CLOCK, 0),
+        Condition::Clock(at) if rung && *at <= Instant::now() + Duration::from_micros(1) => {
+            (Errno::SUCCESS, CLOCK, 0, 0)
+        }
         Condition::Clock(_) => return None,
-        Condition::Input => {
-            let ready = process.stdio.input.as_ref().is_none_or(|input| input.poll_ready(cx).is_ready());
-            ready.then_some((Errno::SUCCESS, FD_READ, 1))?
+        Condition::Readable(handle) => {
+            handle.poll_readable(cx).is_ready().then_some(())?;
+            let (bytes, ended) = match handle {
+                Handle::Reader(end) => end.available(),
+                _ => (1, false),
+            };
+            (Errno::SUCCESS, FD_READ, bytes as u64, if ended { HANG_UP } else { 0 })
         }
-        Condition::Output(stream) => {
-            let ready = process.stdio.output.poll_ready(stream, cx).is_ready();
-            ready.then_some((Errno::SUCCESS, FD_WRITE, 1))?
+        Condition::Writable(handle) => {
+            handle.poll_writable(cx).is_ready().then_some(())?;
+            let broken = matches!(handle, Handle::Writer(end) if end.is_broken());
+            (Errno::SUCCESS, FD_WRITE, 1, if broken { HANG_UP } else { 0 })
         }
-        Condition::Ready { kind, bytes } => (Errno::SUCCESS, kind, bytes),
-        Condition::Failed { kind, errno } => (errno, kind, 0),
+        Condition::Ready { kind, bytes } => (Errno::SUCCESS, *kind, *bytes, 0),
+        Condition::Failed { kind, errno } => (*errno, *kind, 0, 0),
     };
-    Some(types::event(subscription.user_data, errno, kind, bytes, 0))
+    Some(types::event(subscription.user_data, errno, kind, bytes, flags))
 }
 
 fn store(memory: &mut GuestMemory<'_>, arguments: Arguments, events: &[[u8; 32]]) -> Result<(), Errno> {

@@ -1,16 +1,18 @@
-//! `fd_read` and `fd_write`: on files at once, on standard streams with waiting.
+//! `fd_read` and `fd_write`: on files at once, on standard streams and pipes with waiting.
 //!
 //! A write to a full stream waits for room, so a guest can't produce faster than its output is taken.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use wasmtime::Caller;
 
-use super::descriptors::Entry;
 use super::errno::Errno;
 use super::memory::Buffer;
 use super::{Process, fd, with_memory};
-use crate::{InputChunk, Stream};
+use crate::InputChunk;
+use crate::handle::{Broken, Handle};
 
 /// Bytes that one read or write of a standard stream moves at most.
 const MAX_CHUNK: u32 = 64 << 10;
@@ -28,10 +30,8 @@ pub(super) struct Transfer {
 enum Step {
     /// It is done, with this result.
     Done(Result<(), Errno>),
-    /// It goes on when standard input has bytes.
-    AwaitInput(Buffer),
-    /// It goes on when the stream has room.
-    AwaitOutput(Stream, Buffer),
+    /// It goes on when the stream is ready.
+    Await(Handle, Buffer),
 }
 
 impl Step {
@@ -43,18 +43,23 @@ impl Step {
 pub(super) async fn fd_read(mut caller: Caller<'_, Process>, transfer: Transfer) -> wasmtime::Result<i32> {
     let first = with_memory(&mut caller, |memory, process| {
         Step::from_result((|| {
-            if !matches!(process.descriptors.get(transfer.fd)?, Entry::Input) {
+            let handle = process.descriptors.get(transfer.fd)?;
+            if let Handle::Node(_) = handle {
                 let iovecs = (transfer.iovecs, transfer.count);
                 return Ok(Step::Done(fd::read(memory, process, transfer.fd, iovecs, None, transfer.moved_at)));
             }
-            Ok(Step::AwaitInput(memory.first_buffer(transfer.iovecs, transfer.count, MAX_CHUNK)?))
+            let handle = handle.clone();
+            Ok(Step::Await(handle, memory.first_buffer(transfer.iovecs, transfer.count, MAX_CHUNK)?))
         })())
     })?;
-    let buffer = match first {
+    let (handle, buffer) = match first {
         Step::Done(result) => return Ok(Errno::code(result)),
-        Step::AwaitInput(buffer) | Step::AwaitOutput(_, buffer) => buffer,
+        Step::Await(handle, buffer) => (handle, buffer),
     };
-    let bytes = read_input(caller.data(), buffer.len).await;
+    let bytes = match read_stream(caller.data(), &handle, buffer.len).await {
+        Ok(bytes) => bytes,
+        Err(errno) => return Ok(Errno::code(Err(errno))),
+    };
     with_memory(&mut caller, |memory, _| {
         Errno::code((|| {
             memory.store(buffer.address, &bytes)?;
@@ -63,15 +68,27 @@ pub(super) async fn fd_read(mut caller: Caller<'_, Process>, transfer: Transfer)
     })
 }
 
-/// Waits for bytes of standard input; none at its end.
-async fn read_input(process: &Process, max: u32) -> bytes::Bytes {
-    let Some(input) = process.stdio.input.clone().filter(|_| max > 0) else { return bytes::Bytes::new() };
+/// Waits for bytes of a stream; none at its end.
+async fn read_stream(process: &Process, handle: &Handle, max: u32) -> Result<Bytes, Errno> {
     loop {
-        match input.read(max as usize) {
-            InputChunk::Bytes(bytes) => return bytes,
-            InputChunk::End => return bytes::Bytes::new(),
-            InputChunk::Empty => poll_fn(|cx| input.poll_ready(cx)).await,
+        if max == 0 && !matches!(handle, Handle::Output(_) | Handle::Writer(_)) {
+            return Ok(Bytes::new());
         }
+        match handle.read(&process.files, max as usize)? {
+            InputChunk::Bytes(bytes) => return Ok(bytes),
+            InputChunk::End => return Ok(Bytes::new()),
+            InputChunk::Empty if never_waits(handle) => return Err(Errno::AGAIN),
+            InputChunk::Empty => poll_fn(|cx| handle.poll_readable(cx)).await,
+        }
+    }
+}
+
+/// The guest asked not to wait.
+fn never_waits(handle: &Handle) -> bool {
+    match handle {
+        Handle::Reader(end) => end.nonblocking().load(Ordering::Relaxed),
+        Handle::Writer(end) => end.nonblocking().load(Ordering::Relaxed),
+        Handle::Input(_) | Handle::Output(_) | Handle::Node(_) => false,
     }
 }
 
@@ -79,31 +96,32 @@ pub(super) async fn fd_write(mut caller: Caller<'_, Process>, transfer: Transfer
     loop {
         match with_memory(&mut caller, |memory, process| Step::from_result(try_write(memory, process, transfer)))? {
             Step::Done(result) => return Ok(Errno::code(result)),
-            Step::AwaitInput(_) => {}
-            Step::AwaitOutput(stream, _) => {
-                let output = std::sync::Arc::clone(&caller.data().stdio.output);
-                poll_fn(|cx| output.poll_ready(stream, cx)).await;
-            }
+            Step::Await(handle, _) => poll_fn(|cx| handle.poll_writable(cx)).await,
         }
     }
 }
 
 fn try_write(
     memory: &mut super::memory::GuestMemory<'_>,
-    process: &mut Process,
+    process: &Process,
     transfer: Transfer,
 ) -> Result<Step, Errno> {
-    let &Entry::Output(stream) = process.descriptors.get(transfer.fd)? else {
+    let handle = process.descriptors.get(transfer.fd)?;
+    if let Handle::Node(_) = handle {
         let iovecs = (transfer.iovecs, transfer.count);
         return Ok(Step::Done(fd::write(memory, process, transfer.fd, iovecs, None, transfer.moved_at)));
-    };
+    }
     let buffer = memory.first_buffer(transfer.iovecs, transfer.count, MAX_CHUNK)?;
     let bytes = memory.bytes(buffer.address, buffer.len)?;
-    let written = if bytes.is_empty() { Some(0) } else { process.stdio.output.write(stream, bytes) };
-    match written {
-        None => Err(Errno::PIPE),
-        Some(0) if buffer.len > 0 => Ok(Step::AwaitOutput(stream, buffer)),
-        Some(written) => {
+    if bytes.is_empty() && !matches!(handle, Handle::Input(_) | Handle::Reader(_)) {
+        return Ok(Step::Done(memory.store_u32(transfer.moved_at, 0)));
+    }
+    match handle.write(&process.files, bytes) {
+        Err(Broken::Closed) => Err(Errno::PIPE),
+        Err(Broken::Failed(errno)) => Err(errno.into()),
+        Ok(0) if never_waits(handle) => Err(Errno::AGAIN),
+        Ok(0) => Ok(Step::Await(handle.clone(), buffer)),
+        Ok(written) => {
             let written = u32::try_from(written).map_err(|_| Errno::OVERFLOW)?;
             Ok(Step::Done(memory.store_u32(transfer.moved_at, written)))
         }

@@ -4,17 +4,19 @@
 
 mod bindings;
 mod files;
+mod processes;
 mod streams;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+pub(crate) use processes::ProcessesHost;
 pub(crate) use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
 use self::bindings::wasi::filesystem;
 use crate::component::{HasFiles, Host};
 
-/// A linker with all of WASI 0.2.
+/// A linker with all of WASI 0.2, and `sprat:process`.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -24,5 +26,6 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     filesystem::types::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     filesystem::preopens::add_to_linker::<Host, HasFiles>(&mut linker, Host::files)?;
     linker.allow_shadowing(false);
+    processes::add_to_linker(&mut linker)?;
     Ok(linker)
 }

@@ -7,6 +7,7 @@ mod density;
 mod endings;
 mod files;
 mod limits;
+mod processes;
 mod programs;
 mod rig;
 mod streams;

@@ -30,6 +30,12 @@ pub(crate) fn guest(wasi: Wasi) -> &'static [u8] {
     }
 }
 
+/// The component that starts processes.
+pub(crate) fn process_guest() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| build("process_guest", "wasm32-wasip2", "processes"))
+}
+
 /// Builds a package of the tests' folder.
 fn build(package: &str, target: &str, name: &str) -> Vec<u8> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(package).join("Cargo.toml");
@@ -62,13 +68,22 @@ impl Rig {
         let folder = TempDir::new().expect("temporary folder");
         let key = folder.path().join("key");
         std::fs::write(&key, [7; 32]).expect("key");
-        let options = SandboxOptions { slots, max_memory: 1 << 30, key, shared };
+        let options = SandboxOptions { slots, process_slots: 32, max_memory: 1 << 30, key, shared, further: None };
         Self { sandbox: Sandbox::new(options).expect("sandbox"), folder, shared }
     }
 
     /// Compiles `wasm` and puts it in the place of a code file.
     pub(crate) async fn program(&self, name: &str, wasm: &[u8], wasi: Wasi) -> Result<ProgramSpec, SandboxError> {
-        let variant = Variant::new(wasi, self.shared);
+        self.compiled(name, wasm, wasi, Variant::new(wasi, self.shared)).await
+    }
+
+    async fn compiled(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        wasi: Wasi,
+        variant: Variant,
+    ) -> Result<ProgramSpec, SandboxError> {
         let engine = self.sandbox.engine(variant)?;
         let encoding = if component_like(wasm) { Encoding::Component } else { Encoding::Core };
         let code = match encoding {
@@ -78,7 +93,7 @@ impl Rig {
             }
         };
         let spec = ProgramSpec {
-            code: PathBuf::from(format!("{name}-{wasi:?}")),
+            code: PathBuf::from(format!("{name}-{wasi:?}-{}", variant.name())),
             variant,
             encoding,
             kind: Kind::Command,
@@ -120,6 +135,12 @@ impl Rig {
         let guest = self.start(spec, None, &output).await;
         let exit = guest.wait().await;
         Ran { exit, out: output.text(Stream::Stdout), err: output.text(Stream::Stderr), guest }
+    }
+
+    /// A further process's program, which is interruptible in either class.
+    pub(crate) async fn further(&self, name: &str, wasm: &[u8], wasi: Wasi) -> ProgramSpec {
+        let spec = self.compiled(name, wasm, wasi, Variant::new(wasi, true)).await;
+        spec.expect("links")
     }
 
     pub(crate) async fn start(&self, spec: Spec, input: Option<Arc<dyn Input>>, output: &Arc<Collected>) -> Guest {

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sprat_sandbox::Usage;
+use sprat_sandbox::{Usage, Wanted};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +19,9 @@ use super::process::WorkerProcess;
 use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
-use crate::wire::{Answer, AnswerTo, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, Welcome, code};
+use crate::wire::{
+    Answer, AnswerTo, Exited, Hello, IncomingHead, Op, PROTOCOL, Refusal, Request, WantedProgram, Welcome, code,
+};
 use crate::{GuestId, journal};
 
 /// How long a worker may take for what it answers at once.
@@ -283,6 +285,10 @@ impl Shared {
             self.calls.lock().known.insert(id.clone());
             // Nobody may listen any more.
             let _ = events.send((self.name.clone(), Event::Exited { id, exit, at_ns, usage }));
+            return;
+        }
+        if let Some(WantedProgram { ticket, id, wanted: Wanted { path, user } }) = head.wanted {
+            let _ = events.send((self.name.clone(), Event::Wanted { ticket, id, path, user }));
             return;
         }
         let Some(call) = self.calls.lock().waiting.remove(&head.seq) else { return };

@@ -22,7 +22,7 @@ use crate::wire::{
     AttachRequest, Hello, ListRequest, Named, Op, Outgoing, PROTOCOL, PauseRequest, Payload, Refusal, RequestBody,
     RequestHead, ResizeRequest, StopRequest, Welcome, code,
 };
-use crate::{StartRequest, outbox};
+use crate::{ExecRequest, StartRequest, outbox};
 
 /// Starts of one connection that may wait at once.
 const STARTS_WAITING: usize = 1024;
@@ -125,6 +125,12 @@ impl<H: Host> Server<H> {
                 answer(outbox, seq, body(message).and_then(usage));
             }
             Op::Forget => answer(outbox, seq, body(message).and_then(|it: Named| self.forget(&it.id))),
+            Op::Exec => match body(message) {
+                Ok(request) => self.dispatch_exec(outbox, seq, request, starts).await,
+                Err(refusal) => answer::<()>(outbox, seq, Err(refusal)),
+            },
+            Op::Processes => answer(outbox, seq, body(message).and_then(|it: Named| self.processes(&it.id))),
+            Op::Supply => answer(outbox, seq, body(message).and_then(|it| self.supply(it))),
             Op::Shutdown => {
                 let (server, outbox) = (Arc::clone(self), Arc::clone(outbox));
                 tokio::spawn(async move {
@@ -137,7 +143,7 @@ impl<H: Host> Server<H> {
         None
     }
 
-    /// Starts at once if nothing has to be waited for, without a task.
+    /// Starts a guest.
     async fn dispatch_start(
         self: &Arc<Self>,
         outbox: &Arc<Outbox>,
@@ -145,24 +151,37 @@ impl<H: Host> Server<H> {
         request: StartRequest,
         starts: &Arc<Semaphore>,
     ) {
-        let Ok(permit) = Arc::clone(starts).try_acquire_owned() else {
-            let message = format!("{STARTS_WAITING} starts of this connection wait already");
-            return answer::<()>(outbox, seq, Err(Refusal::new(code::BUSY, message)));
-        };
         let (server, to) = (Arc::clone(self), Arc::clone(outbox));
-        let mut start = Box::pin(async move {
-            let _permit = permit;
+        let start = async move {
             let started = server.start(request, &to).await;
             // The answer goes out before the guest can end, so that no event overtakes it.
             answer(&to, seq, started.as_ref().map(|_| ()).map_err(Clone::clone));
             if let Ok(started) = started {
                 server.watch(started);
             }
-        });
-        let polled = std::future::poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await;
-        if polled.is_pending() {
-            tokio::spawn(start);
-        }
+        };
+        begin(outbox, seq, starts, start).await;
+    }
+
+    /// Likewise a further process.
+    async fn dispatch_exec(
+        self: &Arc<Self>,
+        outbox: &Arc<Outbox>,
+        seq: u64,
+        request: ExecRequest,
+        starts: &Arc<Semaphore>,
+    ) {
+        let (server, to) = (Arc::clone(self), Arc::clone(outbox));
+        let start = async move {
+            match server.exec(request, &to).await {
+                Ok((started, executed)) => {
+                    answer(&to, seq, Ok(executed));
+                    server.watch(started);
+                }
+                Err(refusal) => answer::<()>(&to, seq, Err(refusal)),
+            }
+        };
+        begin(outbox, seq, starts, start).await;
     }
 
     fn welcome(&self, hello: &Hello, outbox: &Arc<Outbox>) -> Result<Welcome, Refusal> {
@@ -195,6 +214,8 @@ impl<H: Host> Server<H> {
         {
             earlier.cut();
         }
+        drop(owner);
+        self.ask_again(outbox);
         Ok(())
     }
 
@@ -208,6 +229,27 @@ impl<H: Host> Server<H> {
     /// Whether no guest may be started any more.
     pub(super) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::SeqCst)
+    }
+}
+
+/// Starts at once if nothing has to be waited for, without a task.
+async fn begin(
+    outbox: &Arc<Outbox>,
+    seq: u64,
+    starts: &Arc<Semaphore>,
+    start: impl Future<Output = ()> + Send + 'static,
+) {
+    let Ok(permit) = Arc::clone(starts).try_acquire_owned() else {
+        let message = format!("{STARTS_WAITING} starts of this connection wait already");
+        return answer::<()>(outbox, seq, Err(Refusal::new(code::BUSY, message)));
+    };
+    let mut start = Box::pin(async move {
+        let _permit = permit;
+        start.await;
+    });
+    let polled = std::future::poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await;
+    if polled.is_pending() {
+        tokio::spawn(start);
     }
 }
 

@@ -8,7 +8,7 @@ use sprat_program::ProgramError;
 use sprat_sandbox::{Exit, SandboxError, Stdio, Stop};
 
 use super::Server;
-use crate::StartRequest;
+use super::programs::Asker;
 use crate::entry::{Ended, Entry, Live};
 use crate::host::{Host, Running};
 use crate::input::InputMode;
@@ -16,6 +16,7 @@ use crate::log::LogWriter;
 use crate::outbox::Outbox;
 use crate::terminal::Terminal;
 use crate::wire::{Exited, ID_BYTES, Refusal, ResizeRequest, TRAP_BYTES, code};
+use crate::{GuestId, StartRequest};
 
 /// How long a terminal may take to give what the guest wrote last.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -26,11 +27,34 @@ pub(super) struct Started<H: Host> {
     wall_clock: Option<Duration>,
 }
 
+/// A guest that wants a place in the table.
+pub(super) struct Admission<'a> {
+    pub(super) id: &'a str,
+    pub(super) within: Option<GuestId>,
+    /// It has a terminal, of this size in columns and rows.
+    pub(super) terminal: Option<Option<(u16, u16)>>,
+    pub(super) from: &'a Outbox,
+}
+
 impl<H: Host> Server<H> {
     /// Starts a guest for who is at `from`; the caller must [`Self::watch`] it.
     pub(super) async fn start(self: &Arc<Self>, request: StartRequest, from: &Outbox) -> Result<Started<H>, Refusal> {
         let StartRequest { id, spec, log, open_stdin, stdin_once, size } = request;
         check_id(&id)?;
+        let (entry, live) =
+            self.admit(Admission { id: &id, within: None, terminal: spec.tty.then_some(size), from })?;
+        let log = log.map(|options| LogWriter::new(options, Arc::clone(&self.open_logs)));
+        live.streams.configure(log, input_mode(open_stdin, stdin_once, spec.tty));
+        let stdio = self.connect(&entry, &live, open_stdin);
+        let wall_clock = Some(spec.limits.wall_clock_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+        let resolver = Arc::new(Asker { server: Arc::downgrade(self), id });
+        let started = self.host.start(spec, stdio, resolver).await;
+        Ok(Started { wall_clock, ..self.settle(entry, &live, started)? })
+    }
+
+    /// Gives a guest that is about to be started its place.
+    pub(super) fn admit(&self, admission: Admission<'_>) -> Result<(Arc<Entry<H::Guest>>, Live), Refusal> {
+        let Admission { id, within, terminal, from } = admission;
         if self.is_ending() {
             return Err(Refusal::new(code::ENDING, "this worker is ending; start the guest on another one"));
         }
@@ -39,25 +63,31 @@ impl<H: Host> Server<H> {
             if from.is_broken() {
                 return Err(Refusal::new(code::SUPERSEDED, "another owner took this worker over"));
             }
-            self.table.claim(&id, |streams| {
-                let terminal = if spec.tty { Some(open_terminal(size)?) } else { None };
+            self.table.claim(id, within.as_deref(), |streams| {
+                let terminal = terminal.map(open_terminal).transpose()?;
                 let live = Live { streams, terminal };
-                Ok(Entry::starting(id.clone(), now_ns(), live))
+                Ok(Entry::starting(id.to_owned(), within.clone(), now_ns(), live))
             })?
         };
-        let live = entry.live().map_err(|Ended| gone(&id))?;
-        let log = log.map(|options| LogWriter::new(options, Arc::clone(&self.open_logs)));
-        live.streams.configure(log, input_mode(open_stdin, stdin_once, spec.tty));
-        let stdio = self.connect(&entry, &live, open_stdin);
-        let wall_clock = Some(spec.limits.wall_clock_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+        let live = entry.live().map_err(|Ended| gone(id))?;
         self.activity.enter();
-        match self.host.start(spec, stdio).await {
+        Ok((entry, live))
+    }
+
+    /// Notes that a guest runs, or that it could not be started; then nothing of it stays.
+    pub(super) fn settle(
+        &self,
+        entry: Arc<Entry<H::Guest>>,
+        live: &Live,
+        started: Result<H::Guest, SandboxError>,
+    ) -> Result<Started<H>, Refusal> {
+        match started {
             Ok(guest) => {
                 entry.started(guest);
-                Ok(Started { entry, wall_clock })
+                Ok(Started { entry, wall_clock: None })
             }
             Err(error) => {
-                self.table.release(&id);
+                self.table.release(&entry.id);
                 if let Some(terminal) = &live.terminal {
                     terminal.hang_up();
                 }
@@ -69,7 +99,7 @@ impl<H: Host> Server<H> {
     }
 
     /// Joins a guest's streams, through its terminal if it has one.
-    fn connect(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, live: &Live, open_stdin: bool) -> Stdio {
+    pub(super) fn connect(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, live: &Live, open_stdin: bool) -> Stdio {
         let Some(terminal) = &live.terminal else {
             let input = open_stdin.then(|| Arc::clone(&live.streams) as Arc<dyn sprat_sandbox::Input>);
             return Stdio { input, output: Arc::clone(&live.streams) as Arc<dyn sprat_sandbox::Output> };
@@ -79,7 +109,7 @@ impl<H: Host> Server<H> {
         tokio::spawn(async move {
             let stop = |why| {
                 if let (Some(server), Some(entry)) = (server.upgrade(), entry.upgrade()) {
-                    server.stop_entry(&entry, why);
+                    server.stop_from_terminal(&entry, why);
                 }
             };
             carrier.run(&streams, stop).await;
@@ -124,12 +154,15 @@ impl<H: Host> Server<H> {
         }
         let (exit, at_ns) = (bounded(exit), now_ns());
         let record = |exit: &Exit| {
-            if let Err(error) = self.journal.lock().exited(&entry.id, exit, at_ns) {
+            if entry.within.is_none()
+                && let Err(error) = self.journal.lock().exited(&entry.id, exit, at_ns)
+            {
                 tracing::error!(%error, guest = entry.id, "cannot record an exit");
             }
         };
         if let Some(usage) = entry.ended(exit.clone(), at_ns, record) {
             self.announce(Exited { id: entry.id.clone(), exit, at_ns, usage });
+            self.table.ended(entry);
             self.activity.leave();
         }
     }
@@ -140,9 +173,18 @@ impl<H: Host> Server<H> {
         Ok(())
     }
 
+    /// Someone typed a character that ends programs. Those that a guest started end by it; a guest that starts others is
+    /// a shell, and goes on.
+    fn stop_from_terminal(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, why: Stop) {
+        if !entry.guest().is_some_and(|guest| guest.interrupt_children()) {
+            self.stop_entry(entry, why);
+        }
+    }
+
     /// Asks a guest to end. One that can't be interrupted takes the process with it.
     fn stop_entry(self: &Arc<Self>, entry: &Arc<Entry<H::Guest>>, why: Stop) {
-        if entry.stop(why) == Err(Ended) || self.options.shared {
+        // Further processes are always interruptible.
+        if entry.stop(why) == Err(Ended) || self.options.shared || entry.within.is_some() {
             return;
         }
         let (server, entry) = (Arc::clone(self), Arc::clone(entry));
@@ -200,7 +242,7 @@ fn bounded(mut exit: Exit) -> Exit {
     exit
 }
 
-const fn input_mode(open: bool, once: bool, tty: bool) -> InputMode {
+pub(super) const fn input_mode(open: bool, once: bool, tty: bool) -> InputMode {
     match (open, once) {
         (false, _) => InputMode::Closed,
         // A terminal's input ends with ^D, not with an attachment.
@@ -223,7 +265,7 @@ pub(super) fn check_id(id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn gone(id: &str) -> Refusal {
+pub(super) fn gone(id: &str) -> Refusal {
     Refusal::new(code::ENDED, format!("guest {id} has ended"))
 }
 
@@ -236,6 +278,8 @@ fn refusal(error: &SandboxError) -> Refusal {
         SandboxError::WorkingDir { .. } => code::WORKING_DIR,
         SandboxError::Tree(_) => code::TREE,
         SandboxError::NotACommand(_) => code::NOT_A_COMMAND,
+        SandboxError::TooManyProcesses(_) => code::PROCESSES,
+        SandboxError::Ended => code::ENDED,
     };
     Refusal::new(code, error.to_string())
 }

@@ -29,6 +29,10 @@ const THREAD_STACK_BYTES: usize = 2 << 20;
 /// Threads for calls that block.
 const BLOCKING_THREADS: usize = 64;
 
+/// Further processes of all containers that a worker has room for, least and most.
+const LEAST_PROCESSES: u32 = 256;
+const MOST_PROCESSES: u32 = 1024;
+
 /// How long threads may take to end with the process.
 const END_GRACE: Duration = Duration::from_millis(100);
 
@@ -40,21 +44,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// # Errors
 /// See [`ServeError`].
 pub fn serve(options: WorkerOptions) -> Result<(), ServeError> {
-    serve_with(options, |options, apart| {
+    serve_with(options, |options, Runtimes { control, apart }| {
         let sandbox = Sandbox::new(SandboxOptions {
             slots: options.slots,
+            process_slots: process_slots(options.slots),
             max_memory: options.max_memory,
             key: options.key.clone(),
             shared: options.shared,
+            further: apart.is_some().then_some(control),
         })?;
-        Ok(SandboxHost::new(Arc::new(sandbox), apart))
+        Ok(SandboxHost::new(sandbox, apart))
     })
 }
 
-/// [`serve`], with guests of any kind. `make` is given threads for guests that can't be interrupted, if they are such.
+/// Where guests can run.
+pub(crate) struct Runtimes {
+    /// The threads that serve. Guests that can be interrupted run there too.
+    pub(crate) control: Handle,
+    /// Threads for guests that can't be, if this worker has such.
+    pub(crate) apart: Option<Handle>,
+}
+
+/// Further processes that a worker has room for.
+fn process_slots(slots: u32) -> u32 {
+    (slots / 2).clamp(LEAST_PROCESSES, MOST_PROCESSES)
+}
+
+/// [`serve`], with guests of any kind.
 pub(crate) fn serve_with<H: Host>(
     options: WorkerOptions,
-    make: impl FnOnce(&WorkerOptions, Option<Handle>) -> Result<H, ServeError>,
+    make: impl FnOnce(&WorkerOptions, Runtimes) -> Result<H, ServeError>,
 ) -> Result<(), ServeError> {
     set_up_process(&options);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -64,7 +83,8 @@ pub(crate) fn serve_with<H: Host>(
     let warnings = confine::apply(&options);
     let control = runtime("sprat-worker", threads)?;
     let apart = if options.shared { None } else { Some(runtime("sprat-guest", threads)?) };
-    let host = make(&options, apart.as_ref().map(|runtime| runtime.handle().clone()))?;
+    let apart_handle = apart.as_ref().map(|runtime| runtime.handle().clone());
+    let host = make(&options, Runtimes { control: control.handle().clone(), apart: apart_handle })?;
     let server = Server::new(host, options, journal, warnings);
     let result = run(&control, listener, &server);
     // A confined worker may not remove it; then its owner does.

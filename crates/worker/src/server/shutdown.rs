@@ -52,6 +52,10 @@ impl<H: Host> Server<H> {
         };
         if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
             self.guest_ended(entry, exit).await;
+            // Further processes of its container.
+            for other in self.table.living() {
+                self.guest_ended(&other, signalled(Stop::Kill)).await;
+            }
             end_process();
         }
     }
