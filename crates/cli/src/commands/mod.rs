@@ -3,6 +3,7 @@
 mod archive;
 mod attach;
 mod build;
+mod compose;
 mod container;
 pub(crate) mod daemon;
 mod df;
@@ -94,6 +95,8 @@ Examples:
   sprat volume create notes
   sprat run -v notes:/notes editor")]
     Volume(volume::VolumeCommand),
+    /// Run Compose projects
+    Compose(Box<compose::ComposeArgs>),
     /// Look into wasm programs
     #[command(subcommand)]
     #[command(after_help = "Example: sprat program inspect tool.wasm")]
@@ -125,6 +128,7 @@ pub(crate) async fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Completion { shell } => Ok(crate::man::completion(shell)),
         Command::Man => crate::man::page(),
         Command::Logout(args) => login::logout(args),
+        Command::Compose(args) => compose::run(settings, *args).await,
         command => ask_daemon(&settings.client().await?, command).await,
     }
 }
@@ -147,6 +151,6 @@ async fn ask_daemon(client: &crate::client::Client, command: Command) -> Outcome
         Command::Volume(command) => volume::run(client, command).await,
         Command::Program(command) => program::run(client, command).await,
         Command::System(command) => system::run(client, command).await,
-        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) => Ok(0),
+        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) | Command::Compose(_) => Ok(0),
     }
 }
