@@ -33,8 +33,9 @@ const BUILD: Shape = OneOf(&[
     ]),
 ]);
 
-const RATES: Shape = List(&Keys(&[("path", Text), ("rate", Number)]));
-const WEIGHTS: Shape = List(&Keys(&[("path", Text), ("weight", Number)]));
+/// With capitals in the canonical form, which may be read again.
+const RATES: Shape = List(&Keys(&[("Path", Text), ("Rate", Number), ("path", Text), ("rate", Number)]));
+const WEIGHTS: Shape = List(&Keys(&[("Path", Text), ("Weight", Number), ("path", Text), ("weight", Number)]));
 
 const UPDATE: Shape = Keys(&[
     ("delay", Text),
