@@ -29,4 +29,5 @@ macro_rules! target {
 }
 
 /// The targets, by name.
-pub const TARGETS: [&str; 8] = ["api", "compose", "dockerfile", "dockerignore", "layer", "manifest", "reference", "wasm"];
+pub const TARGETS: [&str; 8] =
+    ["api", "compose", "dockerfile", "dockerignore", "layer", "manifest", "reference", "wasm"];

@@ -184,8 +184,8 @@ async fn a_computing_guest_at_a_terminal_is_interrupted_by_control_c() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
     let mut world = World::new(true).await;
-    world.client.start(&world.request("a", SPIN, Vec::new()).await, Vec::new()).await.unwrap();
-    world.client.start(&world.request("b", SPIN, Vec::new()).await, Vec::new()).await.unwrap();
+    world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
+    world.client.start(&world.request("b", SPIN).await, Vec::new()).await.unwrap();
     world.client.stop("a", Stop::Terminate).await.unwrap();
     assert_eq!(world.exit().await, Exit::Signalled(143));
     assert_eq!(world.client.list().await.unwrap().len(), 2);
@@ -197,7 +197,7 @@ async fn a_computing_guest_of_a_shared_worker_is_stopped_alone() {
 async fn a_computing_guest_of_its_own_worker_is_stopped_with_it() {
     let mut world = World::new(false).await;
     let mut attachment = world.client.attach("a", true).await.unwrap();
-    world.client.start(&world.request("a", SPIN, Vec::new()).await, Vec::new()).await.unwrap();
+    world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
     // One that has not begun to compute ends without its worker.
     assert_eq!(attachment.output.recv().await.unwrap().1, "hello\n");
     world.client.stop("a", Stop::Terminate).await.unwrap();
@@ -284,7 +284,7 @@ async fn further_processes_run_beside_a_computing_first_one_and_are_stopped_alon
     for shared in [true, false] {
         let mut world = World::new(shared).await;
         let mut first = world.client.attach("a", false).await.unwrap();
-        world.client.start(&world.request("a", SPIN, Vec::new()).await).await.unwrap();
+        world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
         until(&mut first, &mut String::new(), "hello\n").await;
         let mut attachment = world.client.attach("x", false).await.unwrap();
         world.client.exec(&world.exec("x", "a", CHILD).await).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_guest_starts_a_program_that_its_owner_supplies() {
         std::fs::create_dir_all(&bin).unwrap();
         std::fs::write(bin.join("child"), "").unwrap();
         let mut attachment = world.client.attach("a", false).await.unwrap();
-        world.client.start(&world.request("a", PARENT, Vec::new()).await).await.unwrap();
+        world.client.start(&world.request("a", PARENT).await, Vec::new()).await.unwrap();
         let Event::Wanted { ticket, id, path, user } = world.event().await else { panic!("not asked") };
         assert_eq!((id.as_str(), path.as_str(), user), ("a", "/bin/child", User::default()));
         world.client.supply(ticket, Ok(world.further(CHILD).await)).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_guest_starts_a_program_that_its_owner_supplies() {
         assert_eq!(world.exit().await, Exit::Code(42));
         world.client.forget("a").await.unwrap();
 
-        world.client.start(&world.request("a", PARENT, Vec::new()).await).await.unwrap();
+        world.client.start(&world.request("a", PARENT).await, Vec::new()).await.unwrap();
         let Event::Wanted { ticket, .. } = world.event().await else { panic!("not asked") };
         world.client.supply(ticket, Err(Unresolved::NotAProgram("it is a text".into()))).await.unwrap();
         // ENOEXEC is 45.

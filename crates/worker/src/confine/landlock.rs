@@ -35,9 +35,9 @@ pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<St
 
 /// Restricts the process to writing to one file.
 pub(super) fn write_only(file: &Path, warnings: &mut Vec<String>) {
-    let restricted = PathFd::new(file)
-        .map_err(|error| error.to_string())
-        .and_then(|fd| enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string()));
+    let restricted = PathFd::new(file).map_err(|error| error.to_string()).and_then(|fd| {
+        enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string())
+    });
     if let Err(error) = restricted {
         warnings.push(format!("landlock: {error}"));
     }
