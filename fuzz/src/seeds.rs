@@ -163,8 +163,9 @@ mod tests {
     #[test]
     fn every_target_passes_its_own_seeds() {
         type Check = fn(&[u8]);
-        let checks: [(&str, Check); 7] = [
+        let checks: [(&str, Check); 8] = [
             ("api", crate::api::check),
+            ("compose", crate::compose::check),
             ("dockerfile", crate::dockerfile::check),
             ("dockerignore", crate::dockerignore::check),
             ("layer", crate::layer::check),
