@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
+#[path = "real_daemon/copies.rs"]
+mod copies;
 #[path = "../../worker/tests/roles/mod.rs"]
 mod roles;
 mod support;
-#[path = "real_daemon/copies.rs"]
-mod copies;
 
 use support::{Daemon, HELLO, SPIN};
 

@@ -33,8 +33,8 @@ mod websocket;
 
 pub use auth::{AuthError, RegistryAuth};
 pub use container::{
-    ContainerInspect, ContainerState, ContainerSummary, CreateResponse, EndpointSettings, Health, HealthResult, ListedPort, MountPoint,
-    NetworkSettings, PortBinding, SummaryHostConfig, SummaryNetworks, WaitError, WaitResponse,
+    ContainerInspect, ContainerState, ContainerSummary, CreateResponse, EndpointSettings, Health, HealthResult,
+    ListedPort, MountPoint, NetworkSettings, PortBinding, SummaryHostConfig, SummaryNetworks, WaitError, WaitResponse,
 };
 pub use create::{CreateRequest, HealthcheckRequest, NetworkingRequest, Words};
 pub use detach::{DetachError, DetachKeys, Detached};

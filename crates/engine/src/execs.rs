@@ -111,7 +111,9 @@ impl Execs {
         let open = table.open.entry(container).or_default();
         if open.len() >= MAX_OPEN {
             return Err(EngineError::State {
-                message: format!("container {container} has {MAX_OPEN} execs that were not started or still run: end some"),
+                message: format!(
+                    "container {container} has {MAX_OPEN} execs that were not started or still run: end some"
+                ),
             });
         }
         let id = ContainerId::random().to_string();

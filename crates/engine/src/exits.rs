@@ -103,7 +103,8 @@ impl Core {
     pub(crate) fn ended(self: &Arc<Self>, record: &Arc<Record>, info: ExitInfo) -> bool {
         let (actions, ports) = {
             let mut life = record.life();
-            let again = restart::wanted(record.terms().spec.restart, info.code, life.row.restarts) && !self.is_stopping();
+            let again =
+                restart::wanted(record.terms().spec.restart, info.code, life.row.restarts) && !self.is_stopping();
             let Ok((state, actions)) = life.row.state.step(Input::Exited { again }) else { return true };
             if actions.contains(&Action::ParkExit) {
                 life.parked = Some(Box::new(RunEnd { info }));

@@ -324,7 +324,10 @@ mod tests {
         let mut image = ImageConfig { healthcheck: Some(theirs), ..ImageConfig::default() };
         let mut spec = ContainerSpec::default();
         let of_image = check(&spec, &image).unwrap();
-        assert_eq!((of_image.argv, of_image.interval, of_image.retries), (words("/bin/sh -c well"), INTERVAL / 6, RETRIES));
+        assert_eq!(
+            (of_image.argv, of_image.interval, of_image.retries),
+            (words("/bin/sh -c well"), INTERVAL / 6, RETRIES)
+        );
         image.shell = Some(words("/shell -x"));
         spec.healthcheck = Some(Healthcheck { retries: 1, ..Healthcheck::default() });
         let merged = check(&spec, &image).unwrap();

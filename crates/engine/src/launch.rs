@@ -181,7 +181,8 @@ impl Core {
 
     fn start_failed(self: &Arc<Self>, record: &Arc<Record>, error: &EngineError) {
         let mut life = record.life();
-        let again = restart::wanted(record.terms().spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
+        let again =
+            restart::wanted(record.terms().spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
         let Ok((state, actions)) = life.row.state.step(Input::StartFailed { again }) else { return };
         life.row.state = state;
         life.row.worker = None;

@@ -352,7 +352,9 @@ impl Core {
                 self.schedule_restart(&record);
             } else if state == State::Exited && record.spec.auto_remove {
                 self.after(&record, &[crate::state::Action::AutoRemove]);
-            } else if state == State::Exited && restart::wanted_at_open(record.terms().spec.restart, by_hand, code, count) {
+            } else if state == State::Exited
+                && restart::wanted_at_open(record.terms().spec.restart, by_hand, code, count)
+            {
                 tokio::spawn(async move {
                     let _op = record.op.lock().await;
                     if let Err(error) = core.start_locked(&record, Input::Start).await {

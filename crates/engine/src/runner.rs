@@ -15,8 +15,8 @@ use crate::gate::{self, Candidate};
 use crate::locate::{self, Wanted, clean};
 use crate::placement::WorkerKind;
 use crate::steps::StepPlace;
-use crate::within::Looked;
 use crate::user::Accounts;
+use crate::within::Looked;
 use crate::{ContainerSpec, EngineError, settle};
 
 /// What runs RUN in shell form.

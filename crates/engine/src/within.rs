@@ -107,7 +107,8 @@ impl Core {
         })
         .await?;
         let name = looked.name.clone();
-        let found = blocking(move || look(&Found::of_files(&files, Arc::clone(&tree))?, &facts_none(), &looked)).await?;
+        let found =
+            blocking(move || look(&Found::of_files(&files, Arc::clone(&tree))?, &facts_none(), &looked)).await?;
         let found = found.ok_or(EngineError::ProgramNotFound(name))?;
         let (path, artifact) = self.compiled(&facts, found, true).await?;
         check_kind(&path, &artifact)?;
@@ -169,7 +170,8 @@ impl Core {
                 }
                 let tree = self.trees.of(facts)?;
                 let node = tree.lookup(&program.path).ok_or(EngineError::ProgramNotFound(program.path.clone()))?;
-                let bytes = tree.read(node, PROGRAM_LIMIT).map_err(EngineError::io(format!("read {}", program.path)))?;
+                let bytes =
+                    tree.read(node, PROGRAM_LIMIT).map_err(EngineError::io(format!("read {}", program.path)))?;
                 (program.path, bytes, None)
             }
             Program::Bytes { path, bytes, node } => (path, bytes, node),

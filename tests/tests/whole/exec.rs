@@ -27,9 +27,7 @@ const ECHO: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.c
 fn tools(sprat: &Installation, name: &str, more: &str) {
     let folder = sprat.path(name);
     fs::create_dir(&folder).expect("ours");
-    for (program, body) in
-        [("wait", WAIT), ("ok", OK), ("seven", "(call $exit (i32.const 7))"), ("echo", ECHO)]
-    {
+    for (program, body) in [("wait", WAIT), ("ok", OK), ("seven", "(call $exit (i32.const 7))"), ("echo", ECHO)] {
         fs::write(folder.join(program), sprat_tests::wat(body)).expect("ours");
     }
     fs::write(folder.join("text"), "no program").expect("ours");

@@ -53,13 +53,7 @@ impl Client {
         self.upgrade(&format!("/exec/{id}/start"), &headers, body, raw).await
     }
 
-    async fn upgrade(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Body,
-        raw: bool,
-    ) -> Result<Streams, CliError> {
+    async fn upgrade(&self, path: &str, headers: &[(&str, &str)], body: Body, raw: bool) -> Result<Streams, CliError> {
         let response = self.send(Method::POST, path, headers, body).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(CliError::new("the daemon does not attach")

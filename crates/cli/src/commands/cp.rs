@@ -102,8 +102,11 @@ fn last_name(path: &str) -> &str {
 }
 
 async fn copy_out(client: &Client, name: &str, path: &str, to: &str, args: &CpArgs) -> Outcome {
-    let (from, found) =
-        if args.follow_link { resolved(client, name, path).await? } else { (path.to_owned(), stat(client, name, path).await?) };
+    let (from, found) = if args.follow_link {
+        resolved(client, name, path).await?
+    } else {
+        (path.to_owned(), stat(client, name, path).await?)
+    };
     if to == "-" {
         let response = client.send(Method::GET, &archive(name, &from).path(), &[], client::empty()).await?;
         client.copy(response, &mut std::io::stdout()).await?;
@@ -149,7 +152,9 @@ fn place(to: &str, is_folder: bool, name: &str) -> Result<Place, CliError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     if !parent.is_dir() {
         let missing = parent.display();
-        return Err(CliError::new("no such directory").why(format!("{missing} does not exist")).fix(format!("mkdir -p {missing}")));
+        return Err(CliError::new("no such directory")
+            .why(format!("{missing} does not exist"))
+            .fix(format!("mkdir -p {missing}")));
     }
     if name == "." && is_folder {
         std::fs::create_dir(path)?;
@@ -163,7 +168,8 @@ fn unpack(from: File, place: &Place, owners: bool) -> std::io::Result<()> {
         Place::Into(folder) => unpack_into(from, folder, owners).map(drop),
         Place::As(path) => {
             // Unpacked beside it and renamed, as its name is another one than in the archive.
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+            let parent =
+                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
             let aside = tempfile::Builder::new().prefix(".sprat-cp-").tempdir_in(parent)?;
             unpack_into(from, aside.path(), owners)?;
             let mut entries = std::fs::read_dir(aside.path())?;
@@ -182,13 +188,17 @@ fn unpack_into(from: File, folder: &Path, owners: bool) -> std::io::Result<()> {
 }
 
 async fn copy_in(client: &Client, from: &str, name: &str, path: &str, args: &CpArgs) -> Outcome {
-    let put = |folder: &str| archive(name, folder).add("noOverwriteDirNonDir", "true").flag("copyUIDGID", args.archive).path();
+    let put = |folder: &str| {
+        archive(name, folder).add("noOverwriteDirNonDir", "true").flag("copyUIDGID", args.archive).path()
+    };
     if from == "-" {
         let (folder, found) = resolved(client, name, path).await?;
         if !found.is_directory() {
             return Err(CliError::new(format!("destination \"{name}:{path}\" must be a directory")));
         }
-        let stdin = tokio::fs::File::from_std(File::from(rustix::io::dup(rustix::stdio::stdin()).map_err(std::io::Error::from)?));
+        let stdin = tokio::fs::File::from_std(File::from(
+            rustix::io::dup(rustix::stdio::stdin()).map_err(std::io::Error::from)?,
+        ));
         client.send(Method::PUT, &put(&folder), &[("Content-Type", "application/x-tar")], client::file(stdin)).await?;
         return Ok(0);
     }
@@ -197,11 +207,8 @@ async fn copy_in(client: &Client, from: &str, name: &str, path: &str, args: &CpA
     // A path that asks for a folder follows a link.
     let is_folder = meta.is_dir() || ((from.ends_with('/') || last_name(from) == ".") && source.is_dir());
     let content_only = last_name(from) == ".";
-    let own_name = if content_only && from != "." && !from.ends_with("/.") {
-        ".".to_owned()
-    } else {
-        last_name(from).to_owned()
-    };
+    let own_name =
+        if content_only && from != "." && !from.ends_with("/.") { ".".to_owned() } else { last_name(from).to_owned() };
     let (folder, entry) = match resolved(client, name, path).await {
         Ok((folder, found)) if found.is_directory() => (folder, own_name),
         Ok((_, _)) if is_folder => {
@@ -211,14 +218,17 @@ async fn copy_in(client: &Client, from: &str, name: &str, path: &str, args: &CpA
         // The container is there, the path is not.
         Err(error) if error.missing && error.what.starts_with("Could not find") => {
             if path.ends_with('/') && !is_folder {
-                return Err(CliError::new("no such directory").why(format!("{path} does not exist in container {name}")));
+                return Err(
+                    CliError::new("no such directory").why(format!("{path} does not exist in container {name}"))
+                );
             }
             beside(path)
         }
         Err(error) => return Err(error),
     };
     let (read, write) = std::io::pipe()?;
-    let packing = tokio::task::spawn_blocking(move || pack(File::from(OwnedFd::from(write)), &source, &entry, is_folder));
+    let packing =
+        tokio::task::spawn_blocking(move || pack(File::from(OwnedFd::from(write)), &source, &entry, is_folder));
     let body = client::file(tokio::fs::File::from_std(File::from(OwnedFd::from(read))));
     let sent = client.send(Method::PUT, &put(&folder), &[("Content-Type", "application/x-tar")], body).await;
     let packed = packing.await.map_err(|e| CliError::new("the copy broke").why(e))?;

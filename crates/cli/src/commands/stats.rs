@@ -124,6 +124,9 @@ mod tests {
         stats.memory_stats.limit = Some(4 << 20);
         let line = line(&stats, "bass", false);
         let cell = |name: &str| line[name].as_str().unwrap().to_owned();
-        assert_eq!((cell("CPUPerc"), cell("MemPerc"), cell("Name"), cell("ID").len()), ("100.00%".into(), "25.00%".into(), "bass".into(), 12));
+        assert_eq!(
+            (cell("CPUPerc"), cell("MemPerc"), cell("Name"), cell("ID").len()),
+            ("100.00%".into(), "25.00%".into(), "bass".into(), 12)
+        );
     }
 }

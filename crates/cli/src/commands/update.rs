@@ -49,7 +49,8 @@ pub(crate) async fn run(client: &Client, args: UpdateArgs) -> Outcome {
 fn body(args: &UpdateArgs) -> Result<Value, CliError> {
     let mut body = Map::new();
     if let Some(memory) = &args.memory {
-        let bytes = parse_size(memory).map_err(|e| CliError::new(e.to_string()).fix("write a size such as 64m or 1g"))?;
+        let bytes =
+            parse_size(memory).map_err(|e| CliError::new(e.to_string()).fix("write a size such as 64m or 1g"))?;
         body.insert("Memory".to_owned(), json!(bytes));
     }
     if let Some(cpus) = args.cpus {
@@ -59,7 +60,8 @@ fn body(args: &UpdateArgs) -> Result<Value, CliError> {
         body.insert("NanoCpus".to_owned(), json!((cpus * 1e9).round() as i64));
     }
     if let Some(restart) = &args.restart {
-        let (name, count) = restart.split_once(':').map_or((restart.as_str(), Ok(0)), |(name, count)| (name, count.parse()));
+        let (name, count) =
+            restart.split_once(':').map_or((restart.as_str(), Ok(0)), |(name, count)| (name, count.parse()));
         let count: i64 = count.map_err(|e| {
             CliError::new(format!("invalid --restart {restart}")).why(e).fix("write a policy such as on-failure:3")
         })?;

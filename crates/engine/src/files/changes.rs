@@ -69,7 +69,9 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn note(&mut self, path: String, kind: ChangeKind) -> Result<(), EngineError> {
         if self.found.len() >= MAX_CHANGES {
-            return Err(EngineError::Invalid(format!("the container has more than {MAX_CHANGES} changes: export it instead")));
+            return Err(EngineError::Invalid(format!(
+                "the container has more than {MAX_CHANGES} changes: export it instead"
+            )));
         }
         self.found.insert(path, kind);
         Ok(())

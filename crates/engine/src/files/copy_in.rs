@@ -88,7 +88,8 @@ impl Core {
 
 /// What lies in the memory of a running guest can't be reached from here.
 fn refuse_memory(record: &Record, folder: &str) -> Result<(), EngineError> {
-    let covers = |target: &str| folder.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let covers =
+        |target: &str| folder.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     match record.settled.mounts.iter().find(|mount| mount.kind == "tmpfs" && covers(&mount.target)) {
         None => Ok(()),
         Some(mount) => Err(EngineError::Invalid(format!(
@@ -155,7 +156,9 @@ impl Unpacking<'_> {
             }
             EntryType::Link => {
                 let target = self.join(&self::names(&entry.link)?);
-                self.at(&path, |visit| visit.view.link(&visit.root, relative(&target), Follow::No, &visit.root, relative(&path)))?;
+                self.at(&path, |visit| {
+                    visit.view.link(&visit.root, relative(&target), Follow::No, &visit.root, relative(&path))
+                })?;
                 return Ok(());
             }
             kind => {
@@ -196,7 +199,9 @@ impl Unpacking<'_> {
     fn make_parents(&self, names: &[String]) -> Result<String, EngineError> {
         let path = self.join(names);
         let parent = names.split_last().map(|(_, above)| above).unwrap_or_default();
-        if parent.is_empty() || self.visit.view.stat_at(&self.visit.root, relative(&self.join(parent)), Follow::Yes).is_ok() {
+        if parent.is_empty()
+            || self.visit.view.stat_at(&self.visit.root, relative(&self.join(parent)), Follow::Yes).is_ok()
+        {
             return Ok(path);
         }
         for count in 1..=parent.len() {

@@ -201,7 +201,8 @@ impl<'a> Packing<'a> {
         let attributes = self.attributes(path, &stat)?;
         if kind == Kind::Symlink {
             let view = &self.visit.view;
-            let target = view.read_link(&self.visit.root, relative(path)).map_err(|error| self.visit.failed(path, error))?;
+            let target =
+                view.read_link(&self.visit.root, relative(path)).map_err(|error| self.visit.failed(path, error))?;
             return self.tar.symlink(name.as_bytes(), attributes, target.as_bytes()).map_err(failed);
         }
         if stat.links > 1 {

@@ -46,14 +46,17 @@ impl Found {
 
     /// The bytes of a program; `None` if nothing is there.
     pub(crate) fn program(&self, path: &str) -> Result<Option<Vec<u8>>, ProgramError> {
-        let failed = |error: Errno| ProgramError::Io { action: format!("read {path}"), source: std::io::Error::other(error) };
+        let failed =
+            |error: Errno| ProgramError::Io { action: format!("read {path}"), source: std::io::Error::other(error) };
         let stat = match self.view.stat_at(&self.root, relative(path), Follow::Yes) {
             Ok(stat) => stat,
             Err(Errno::NoEntry | Errno::NotDirectory) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         match stat.kind {
-            Kind::File if stat.size > PROGRAM_LIMIT => Err(ProgramError::TooLarge { size: stat.size, limit: PROGRAM_LIMIT }),
+            Kind::File if stat.size > PROGRAM_LIMIT => {
+                Err(ProgramError::TooLarge { size: stat.size, limit: PROGRAM_LIMIT })
+            }
             Kind::File => self.read(path, stat.size).map(Some).map_err(failed),
             Kind::Directory => Err(ProgramError::NotWasm { found: "a folder: is a directory".to_owned() }),
             _ => Err(ProgramError::NotWasm { found: "a device".to_owned() }),

@@ -3,10 +3,10 @@
 use sprat_sandbox::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use sprat_sandbox::{FilesSpec, Limits, MountSource};
 
+use crate::EngineError;
 use crate::core::Core;
 use crate::locate::clean;
 use crate::record::Record;
-use crate::EngineError;
 
 /// Open files of one visit: it opens one file or folder at a time.
 const OPEN_FILES: u32 = 64;
@@ -76,9 +76,7 @@ impl Visit {
 
     /// Opens what is at a path; a link is not followed.
     pub(super) fn open(&self, path: &str, create: Create, access: Access) -> Result<Descriptor, EngineError> {
-        self.view
-            .open(&self.root, relative(path), Follow::No, create, access)
-            .map_err(|error| self.failed(path, error))
+        self.view.open(&self.root, relative(path), Follow::No, create, access).map_err(|error| self.failed(path, error))
     }
 
     /// Why something could not be done at a path.
@@ -91,7 +89,9 @@ impl Visit {
                 "{path}: no space left on device: the container's disk limit is reached; remove files, or give a new \
                  container more with --storage-opt size="
             )),
-            Errno::ReadOnly => EngineError::Invalid(format!("{path}: the container rootfs or the volume is marked read-only")),
+            Errno::ReadOnly => {
+                EngineError::Invalid(format!("{path}: the container rootfs or the volume is marked read-only"))
+            }
             Errno::Io | Errno::NoSpace => {
                 EngineError::Io { action: format!("copy {path}"), source: std::io::Error::other(error) }
             }

@@ -143,8 +143,12 @@ async fn what_is_copied_into_a_running_container_is_there_for_its_next_look_and_
     world.put("bass", "/", &tar, CopyIn::default()).await.unwrap();
     assert_eq!(world.get("bass", "/etc/hello").await.unwrap()["hello"], "hi");
     assert_eq!(world.changed("bass").await, ["C /echo", "C /etc", "A /etc/hello"]);
-    let request =
-        CommitRequest { container: "bass".to_owned(), tag: Some("next:1".parse().unwrap()), pause: true, ..<_>::default() };
+    let request = CommitRequest {
+        container: "bass".to_owned(),
+        tag: Some("next:1".parse().unwrap()),
+        pause: true,
+        ..<_>::default()
+    };
     world.engine.commit(request).await.unwrap();
     world.create("cod", ContainerSpec { image: "next:1".to_owned(), ..run("/fail") }).await;
     world.end().await;

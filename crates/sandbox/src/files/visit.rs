@@ -100,7 +100,10 @@ impl Namespace<'_> {
                 own_file(file.as_fd(), owner)
             }
             (Form::Host(folder), true) => {
-                give_away(|uid, gid| rustix::fs::chownat(folder, &found.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW), owner);
+                give_away(
+                    |uid, gid| rustix::fs::chownat(folder, &found.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW),
+                    owner,
+                );
                 Ok(())
             }
             (Form::Host(folder), false) => {

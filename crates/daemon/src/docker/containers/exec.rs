@@ -99,7 +99,10 @@ pub(super) async fn start(
 fn is_programs(error: &EngineError) -> bool {
     matches!(
         error,
-        EngineError::ProgramNotFound(_) | EngineError::Program { .. } | EngineError::NotACommand(_) | EngineError::Invalid(_)
+        EngineError::ProgramNotFound(_)
+            | EngineError::Program { .. }
+            | EngineError::NotACommand(_)
+            | EngineError::Invalid(_)
     )
 }
 
@@ -169,4 +172,3 @@ fn render(exec: &Exec) -> ExecInspect {
         pid: exec.pid,
     }
 }
-

@@ -27,7 +27,8 @@ pub(super) async fn distribution(
         platform
     });
     let platforms: Vec<Value> = platforms.collect();
-    let descriptor = json!({ "mediaType": remote.media_type, "digest": remote.digest.to_string(), "size": remote.size });
+    let descriptor =
+        json!({ "mediaType": remote.media_type, "digest": remote.digest.to_string(), "size": remote.size });
     Ok(Json(json!({ "Descriptor": descriptor, "Platforms": platforms })))
 }
 
