@@ -1,6 +1,7 @@
 //! What the fuzz targets check, as plain functions.
 
 pub mod api;
+pub mod compose;
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod layer;
@@ -28,4 +29,5 @@ macro_rules! target {
 }
 
 /// The targets, by name.
-pub const TARGETS: [&str; 7] = ["api", "dockerfile", "dockerignore", "layer", "manifest", "reference", "wasm"];
+pub const TARGETS: [&str; 8] =
+    ["api", "compose", "dockerfile", "dockerignore", "layer", "manifest", "reference", "wasm"];

@@ -19,6 +19,7 @@ pub type Seed = (String, Vec<u8>);
 pub fn of(target: &str) -> io::Result<Vec<Seed>> {
     match target {
         "api" => Ok([lines(include_str!("../seeds/api.txt")), vec![frames()]].concat()),
+        "compose" => Ok(files(include_str!("../seeds/compose.txt"))),
         "dockerfile" => Ok([examples("Dockerfile")?, documents(include_str!("../seeds/dockerfile.txt"))].concat()),
         "dockerignore" => Ok(documents(include_str!("../seeds/dockerignore.txt"))),
         "layer" => layers(),
@@ -38,6 +39,11 @@ fn lines(text: &str) -> Vec<Seed> {
 /// One seed between two lines of `====`.
 fn documents(text: &str) -> Vec<Seed> {
     numbered(text.split("====\n").map(str::as_bytes))
+}
+
+/// One seed between two lines of `####`.
+fn files(text: &str) -> Vec<Seed> {
+    numbered(text.split("####\n").map(str::as_bytes))
 }
 
 fn numbered<'a>(seeds: impl Iterator<Item = &'a [u8]>) -> Vec<Seed> {
@@ -157,8 +163,9 @@ mod tests {
     #[test]
     fn every_target_passes_its_own_seeds() {
         type Check = fn(&[u8]);
-        let checks: [(&str, Check); 7] = [
+        let checks: [(&str, Check); 8] = [
             ("api", crate::api::check),
+            ("compose", crate::compose::check),
             ("dockerfile", crate::dockerfile::check),
             ("dockerignore", crate::dockerignore::check),
             ("layer", crate::layer::check),

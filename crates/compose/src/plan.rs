@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Code, ComposeError};
-use crate::project::{Grant, Project, Service, Source};
+use crate::project::{Project, Service};
 use crate::request::Surroundings;
 
 /// A container that is there.
@@ -81,36 +81,31 @@ pub fn converge(
     steps
 }
 
-/// Files that are copied into a container before it starts: configs and secrets that are no files of the host.
+/// Contents of the configs and secrets of a project that are no files of the user's, by `configs/NAME` and `secrets/NAME`.
+/// The caller writes them to files that only the user can read, and mounts those.
 ///
 /// # Errors
 /// If a variable is not set, or a source would be the daemon's.
-pub fn copied_files(project: &Project, service: &Service) -> Result<BTreeMap<String, String>, ComposeError> {
+pub fn written_files(project: &Project) -> Result<BTreeMap<String, String>, ComposeError> {
     let mut files = BTreeMap::new();
-    let mut add = |kind: &str, sources: &BTreeMap<String, Source>, grants: &[Grant], folder: &str| {
-        for grant in grants {
-            let Some(source) = sources.get(&grant.source).filter(|source| source.file.is_none()) else { continue };
-            let path = format!("{kind}s.{}", grant.source);
-            if source.external {
-                return Err(ComposeError::new(Code::Value, format!("unsupported external {kind} {}", grant.source))
-                    .at(path)
-                    .fix("give it a file, a variable, or its content"));
-            }
+    for (kind, sources) in [("configs", &project.configs), ("secrets", &project.secrets)] {
+        for (name, source) in sources.iter().filter(|(_, source)| source.file.is_none()) {
+            let path = format!("{kind}.{name}");
             let text = match (&source.content, &source.environment) {
                 (Some(content), _) => content.clone(),
-                (None, Some(name)) => project.environment.get(name).cloned().ok_or_else(|| {
-                    let what =
-                        format!("environment variable {name:?} required by {kind} {:?} is not set", grant.source);
-                    ComposeError::new(Code::Value, what).at(path).fix(format!("set {name}"))
+                (None, Some(variable)) => project.environment.get(variable).cloned().ok_or_else(|| {
+                    let what = format!("environment variable {variable:?} is required and not set");
+                    ComposeError::new(Code::Value, what).at(&path).fix(format!("set {variable}"))
                 })?,
-                (None, None) => continue,
+                (None, None) => {
+                    return Err(ComposeError::new(Code::Value, "the daemon keeps no configs and secrets of its own")
+                        .at(path)
+                        .fix("give it a file, a variable, or its content"));
+                }
             };
-            files.insert(crate::request::target(grant, folder), text);
+            files.insert(format!("{kind}/{name}"), text);
         }
-        Ok(())
-    };
-    add("config", &project.configs, &service.configs, "")?;
-    add("secret", &project.secrets, &service.secrets, "/run/secrets")?;
+    }
     Ok(files)
 }
 

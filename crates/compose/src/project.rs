@@ -40,6 +40,18 @@ pub struct Project {
 }
 
 impl Project {
+    /// Sets how many containers a service has.
+    ///
+    /// # Errors
+    /// If there is no such service.
+    pub fn scale(&mut self, name: &str, count: u32) -> Result<(), ComposeError> {
+        self.service(name)?;
+        if let Some(service) = self.services.get_mut(name) {
+            service.scale = Some(count);
+        }
+        Ok(())
+    }
+
     /// The services of these names, or all; an unknown one is an error.
     ///
     /// # Errors

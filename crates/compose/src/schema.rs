@@ -87,13 +87,13 @@ fn fits(value: &Value, shape: &Shape, path: &Path) -> Result<(), ComposeError> {
         (Shape::Map(inner), Value::Object(map)) => {
             map.iter().try_for_each(|(key, item)| fits(item, inner, &path.key(key)))
         }
-        (Shape::Keys(known), Value::Object(map)) => map.iter().try_for_each(|(key, item)| {
-            match known.binary_search_by(|(name, _)| (*name).cmp(key)) {
+        (Shape::Keys(known), Value::Object(map)) => {
+            map.iter().try_for_each(|(key, item)| match known.binary_search_by(|(name, _)| (*name).cmp(key)) {
                 Ok(at) => known.get(at).map_or(Ok(()), |(_, shape)| fits(item, shape, &path.key(key))),
                 Err(_) if key.starts_with("x-") => Ok(()),
                 Err(_) => Err(unknown(key, nearest(key, known)).at(path)),
-            }
-        }),
+            })
+        }
         _ => Err(wrong()),
     }
 }
@@ -172,7 +172,7 @@ mod tests {
     fn unknown_keys_and_wrong_types_are_named_with_their_path() {
         let message = |value: Value| {
             let error = check(&value).unwrap_err().of_file("f");
-            format!("{error} | {}", error.fix)
+            format!("{error} | {}", error.fix).trim_end().to_owned()
         };
         let service = |value: Value| message(json!({"services": {"web": value}}));
         insta::assert_snapshot!([
@@ -186,7 +186,18 @@ mod tests {
             service(json!({"depends_on": {"a": {"when": 1}}})),
             message(json!({"foo": 1})),
             message(json!({"services": {"a b": {}}})),
-        ].join("\n"), @"");
+        ].join("\n"), @r#"
+validating f: services.web additional properties 'foo' not allowed | correct or remove it; a key of your own begins with `x-`
+validating f: services.web additional properties 'port' not allowed | did you mean `ports`?
+validating f: services.web.build additional properties 'foo' not allowed | correct or remove it; a key of your own begins with `x-`
+validating f: services.web.ports must be a array |
+validating f: services.web.image must be a string |
+validating f: services.web.environment.A must be a boolean, null, number or string |
+validating f: services.web.healthcheck.interval must be a string |
+validating f: services.web.depends_on.a additional properties 'when' not allowed | correct or remove it; a key of your own begins with `x-`
+validating f: additional properties 'foo' not allowed | correct or remove it; a key of your own begins with `x-`
+validating f: services additional properties 'a b' not allowed | use letters, digits, `.`, `_` and `-` in names
+"#);
         assert!(check(&json!({"x-a": 1, "services": {"a": {"x-b": {"c": [1]}}}})).is_ok());
     }
 

@@ -278,7 +278,8 @@ fn number(text: &str) -> Option<Value> {
         i64::from_str_radix(rest, 8).ok()
     };
     let all_digits = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
-    let decimal = || if all_digits && (rest == "0" || !rest.starts_with('0')) { rest.parse::<i64>().ok() } else { None };
+    let decimal =
+        || if all_digits && (rest == "0" || !rest.starts_with('0')) { rest.parse::<i64>().ok() } else { None };
     let whole = radix(["0x", "0X"], 16).or_else(|| radix(["0o", "0O"], 8)).or_else(|| radix(["0b", "0B"], 2));
     if let Some(n) = whole.or_else(octal).or_else(decimal) {
         return Some(Value::from(if negative { n.checked_neg()? } else { n }));
@@ -307,9 +308,9 @@ mod tests {
     #[test]
     fn words_are_read_as_compose_reads_them() {
         let text = "{a: 0o17, b: 017, c: 1e3, d: yes, e: ~, g: 0x1f, h: 1_000, i: \"\", k: .5, n: +3, s: 1:30, t: 08, \
-                    u: 1.2.3, v: -, w: 0, x: '1', y: -7, z: 1e999}";
+                    u: 1.2.3, v: +, w: 0, x: '1', y: -7, z: 1e999}";
         let expected = json!({"a": 15, "b": 15, "c": 1000.0, "d": "yes", "e": null, "g": 31, "h": 1000, "i": "",
-            "k": 0.5, "n": 3, "s": "1:30", "t": 8.0, "u": "1.2.3", "v": "-", "w": 0, "x": "1", "y": -7, "z": "1e999"});
+            "k": 0.5, "n": 3, "s": "1:30", "t": 8.0, "u": "1.2.3", "v": "+", "w": 0, "x": "1", "y": -7, "z": "1e999"});
         assert_eq!(one(text), expected);
     }
 

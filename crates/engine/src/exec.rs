@@ -63,8 +63,6 @@ pub struct Process {
     pub cpu_us: u64,
     /// Linear memory in bytes.
     pub memory_bytes: u64,
-    /// It ended, and the one that started it did not ask for its status yet.
-    pub ended: bool,
 }
 
 impl ExecSpec {

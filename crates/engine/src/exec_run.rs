@@ -206,7 +206,6 @@ impl Core {
             started_ns: it.started_ns,
             cpu_us: it.cpu_us,
             memory_bytes: it.memory_bytes,
-            ended: it.ended,
         };
         Ok(processes.into_iter().map(process).collect())
     }
@@ -215,7 +214,7 @@ impl Core {
     pub(crate) async fn process_count(&self, record: &Record) -> u64 {
         let Ok((worker, guest)) = self.guest(record) else { return 0 };
         // A worker of an earlier Sprat runs one and does not know the question.
-        worker.client.processes(&guest).await.map_or(1, |all| all.iter().filter(|one| !one.ended).count() as u64)
+        worker.client.processes(&guest).await.map_or(1, |all| all.len() as u64)
     }
 
     fn tell_exec(&self, record: &Record, action: &str, exec: &ExecRecord, more: &[(&str, String)]) {

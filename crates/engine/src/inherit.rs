@@ -17,8 +17,10 @@ impl Core {
         let mut inherited = BTreeMap::new();
         for text in &spec.volumes_from {
             let (name, read_only) = parse(text)?;
-            let record = self.containers.find(name)?;
-            record.refuse_if_removed()?;
+            // Never "not found": docker's clients would take it for the image, and pull.
+            let missing = |error: EngineError| EngineError::Invalid(error.to_string());
+            let record = self.containers.find(name).map_err(missing)?;
+            record.refuse_if_removed().map_err(missing)?;
             let points = record.settled.mounts.iter().filter(|point| !own.contains(&point.target));
             inherited.extend(points.filter_map(|point| Some((point.target.clone(), mount(point, read_only)?))));
         }

@@ -78,11 +78,24 @@ impl Drop for StepExit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::ImageData;
+
+    fn place() -> Arc<StepPlace> {
+        let data = ImageData {
+            id: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
+            architecture: String::new(),
+            os: String::new(),
+            config: sprat_image::ImageConfig::default(),
+            layers: Vec::new(),
+            diff_ids: Vec::new(),
+        };
+        Arc::new(StepPlace { files: FilesSpec::default(), facts: Arc::new(ImageFacts::new(data, None)) })
+    }
 
     #[tokio::test]
     async fn an_exit_reaches_its_step_and_no_other() {
         let steps = Arc::new(Steps::default());
-        let (bass, cod) = (steps.expect("w1", "bass"), steps.expect("w1", "cod"));
+        let (bass, cod) = (steps.expect("w1", "bass", place()), steps.expect("w1", "cod", place()));
         assert!(steps.ended("cod", &Exit::Code(3)));
         assert!(!steps.ended("cod", &Exit::Code(4)), "told once");
         assert_eq!(cod.get().await, Some(Exit::Code(3)));
@@ -93,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn a_lost_worker_ends_the_wait_of_its_steps_alone() {
         let steps = Arc::new(Steps::default());
-        let (lost, kept) = (steps.expect("w1", "bass"), steps.expect("w2", "cod"));
+        let (lost, kept) = (steps.expect("w1", "bass", place()), steps.expect("w2", "cod", place()));
         steps.lost("w1");
         assert_eq!(lost.get().await, None);
         steps.ended("cod", &Exit::Code(0));
@@ -103,7 +116,7 @@ mod tests {
     #[test]
     fn a_build_that_is_given_up_leaves_nothing() {
         let steps = Arc::new(Steps::default());
-        drop(steps.expect("w1", "bass"));
+        drop(steps.expect("w1", "bass", place()));
         assert!(steps.0.lock().is_empty());
     }
 }

@@ -152,7 +152,10 @@ impl Registry {
         // A repository to ask about, which need not exist.
         let probe: Reference = format!("{host}/sprat/login:latest").parse()?;
         self.session(&probe, credentials).await?.check_credentials().await.map_err(|error| match error {
-            StoreError::Denied { registry, reason, .. } => StoreError::LoginRefused { registry, reason },
+            StoreError::Denied { registry, reason, .. } => {
+                let reason = if reason == client::NO_REASON { String::new() } else { format!(": {reason}") };
+                StoreError::LoginRefused { registry, reason }
+            }
             other => other,
         })
     }

@@ -215,6 +215,7 @@ impl Control {
             peak_memory: AtomicU64::new(0),
             memory_denied: AtomicBool::new(false),
             cpu_ns: AtomicU64::new(0),
+            told_cpu_ns: AtomicU64::new(0),
             on_cpu_since: AtomicU64::new(0),
             exit: OnceLock::new(),
             ended: Notify::new(),
@@ -427,7 +428,7 @@ mod tests {
 
     #[test]
     fn cpu_time_does_not_go_back_at_the_end_of_a_turn() {
-        let control = Control::default();
+        let control = alone::control(&Limits::default());
         control.enter_cpu();
         while control.cpu_ns() < 1_000_000 {}
         // It was off the CPU for most of its turn.

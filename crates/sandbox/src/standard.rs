@@ -303,6 +303,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::{FilesSpec, Limits, Output, Stdio, User, handle};
 
     /// Takes as much as it is told.
     #[derive(Default)]
@@ -327,7 +328,10 @@ mod tests {
     #[tokio::test]
     async fn each_handle_may_write_what_it_was_permitted_though_another_filled_the_stream() {
         let narrow = Arc::new(Narrow::default());
-        let standard = Standard::new(Stdio { input: None, output: Arc::clone(&narrow) as Arc<dyn Output> }, false);
+        let stdio = Stdio { input: None, output: Arc::clone(&narrow) as Arc<dyn Output> };
+        let tree = Arc::new(sprat_image::Tree::open(&[]).unwrap());
+        let files = FileView::new(&FilesSpec::default(), tree, &User::default(), &Limits::default()).unwrap();
+        let standard = Standard::new(handle::given(stdio, false), Arc::new(files));
         let mut handles: Vec<_> =
             (0..17).map(|_| StandardOutput(Arc::clone(&standard), Stream::Stdout).p2_stream()).collect();
         for handle in &mut handles {

@@ -37,7 +37,7 @@ pub struct Confinement {
 pub fn confine_compiler(output: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
     landlock::write_only(output, &mut warnings);
-    seccomp::apply(&mut warnings);
+    seccomp::apply(false, &mut warnings);
     warnings
 }
 

@@ -156,6 +156,8 @@ impl<G: Running> Entry<G> {
 
 #[cfg(test)]
 mod tests {
+    use sprat_sandbox::{EndpointSpec, NetworkError, ProcessStatus};
+
     use super::*;
 
     /// Remembers what it was told.
@@ -178,12 +180,34 @@ mod tests {
         fn pause(&self, paused: bool) {
             self.0.lock().push(format!("paused: {paused}"));
         }
+
+        fn connect(&self, endpoint: EndpointSpec) -> Result<(), NetworkError> {
+            Err(NetworkError::NotVirtual(endpoint.network))
+        }
+
+        fn disconnect(&self, network: &str) -> Result<(), NetworkError> {
+            Err(NetworkError::NotThere(network.to_owned()))
+        }
+
+        fn refresh(&self) {}
+
+        fn pid(&self) -> u32 {
+            1
+        }
+
+        fn processes(&self) -> Vec<ProcessStatus> {
+            Vec::new()
+        }
+
+        fn interrupt_children(&self) -> bool {
+            false
+        }
     }
 
     #[test]
     fn what_is_asked_during_a_start_is_done_after_it() {
         let live = Live { streams: Arc::default(), terminal: None };
-        let (entry, guest) = (Entry::starting("bass".to_owned(), 0, live), Told::default());
+        let (entry, guest) = (Entry::starting("bass".to_owned(), None, 0, live), Told::default());
         for hold in [true, false, true] {
             entry.pause(hold).unwrap();
         }

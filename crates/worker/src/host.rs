@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sprat_program::ProgramError;
 use sprat_sandbox::{
-    EndpointSpec, Exit, Guest, Network, NetworkError, ProcessSpec, ProcessStatus, Resolver, Sandbox, SandboxError, Spec,
-    Stdio, Stop, Usage,
+    EndpointSpec, Exit, Guest, Network, NetworkError, ProcessSpec, ProcessStatus, Resolver, Sandbox, SandboxError,
+    Spec, Stdio, Stop, Usage,
 };
 use tokio::runtime::Handle;
 

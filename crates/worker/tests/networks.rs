@@ -109,7 +109,7 @@ impl World {
                 tty: false,
                 network,
             },
-            log: Some(LogOptions { path: path("logs").join(id), max_size: 1 << 20, max_files: 2 }),
+            log: Some(LogOptions { path: path("logs").join(id), max_size: 1 << 20, max_files: 2, attributes: String::new() }),
             open_stdin: false,
             stdin_once: false,
             size: None,
@@ -121,7 +121,7 @@ impl Worker {
     async fn exit(&mut self) -> (String, Exit) {
         match tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap().1 {
             Event::Exited { id, exit, .. } => (id, exit),
-            Event::Gone => panic!("gone"),
+            other => panic!("{other:?}"),
         }
     }
 

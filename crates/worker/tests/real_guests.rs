@@ -284,7 +284,7 @@ async fn further_processes_run_beside_a_computing_first_one_and_are_stopped_alon
     for shared in [true, false] {
         let mut world = World::new(shared).await;
         let mut first = world.client.attach("a", false).await.unwrap();
-        world.client.start(&world.request("a", SPIN).await).await.unwrap();
+        world.client.start(&world.request("a", SPIN).await, Vec::new()).await.unwrap();
         until(&mut first, &mut String::new(), "hello\n").await;
         let mut attachment = world.client.attach("x", false).await.unwrap();
         world.client.exec(&world.exec("x", "a", CHILD).await).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_guest_starts_a_program_that_its_owner_supplies() {
         std::fs::create_dir_all(&bin).unwrap();
         std::fs::write(bin.join("child"), "").unwrap();
         let mut attachment = world.client.attach("a", false).await.unwrap();
-        world.client.start(&world.request("a", PARENT).await).await.unwrap();
+        world.client.start(&world.request("a", PARENT).await, Vec::new()).await.unwrap();
         let Event::Wanted { ticket, id, path, user } = world.event().await else { panic!("not asked") };
         assert_eq!((id.as_str(), path.as_str(), user), ("a", "/bin/child", User::default()));
         world.client.supply(ticket, Ok(world.further(CHILD).await)).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_guest_starts_a_program_that_its_owner_supplies() {
         assert_eq!(world.exit().await, Exit::Code(42));
         world.client.forget("a").await.unwrap();
 
-        world.client.start(&world.request("a", PARENT).await).await.unwrap();
+        world.client.start(&world.request("a", PARENT).await, Vec::new()).await.unwrap();
         let Event::Wanted { ticket, .. } = world.event().await else { panic!("not asked") };
         world.client.supply(ticket, Err(Unresolved::NotAProgram("it is a text".into()))).await.unwrap();
         // ENOEXEC is 45.

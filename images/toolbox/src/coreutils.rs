@@ -92,8 +92,13 @@ pub(crate) const NAMES: &[(&str, Main)] = &[
 /// Runs one of them as its own program would be run.
 pub(crate) fn run(name: &str, main: Main, args: Vec<OsString>) -> i32 {
     use std::io::Write as _;
-    // Without its texts a command still works; it only speaks in keys.
-    let _ = uucore::locale::setup_localization(uucore::get_canonical_util_name(name));
+    // Several commands share one's texts. Without them a command still works; it only speaks in keys.
+    let texts = match name {
+        "[" => "test",
+        "dir" | "vdir" => "ls",
+        name => name,
+    };
+    let _ = uucore::locale::setup_localization(texts);
     let status = main(args.into_iter());
     match std::io::stdout().flush() {
         Err(e) if status == 0 && e.kind() != std::io::ErrorKind::BrokenPipe => 1,

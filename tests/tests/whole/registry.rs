@@ -79,7 +79,7 @@ fn login_is_needed(registry: &Registry, daemon_args: &[&str]) {
     assert!(anonymous.status != 0 && anonymous.stderr.contains("refused access"), "{anonymous:?}");
     assert!(anonymous.stderr.contains(&format!("sprat login {host}")), "{anonymous:?}");
     let wrong = one.sprat_with(&["login", "-u", "user", "--password-stdin", &host], b"wrong\n");
-    assert_ne!(wrong.status, 0, "{wrong:?}");
+    assert!(wrong.status != 0 && wrong.stderr.contains("incorrect username or password"), "{wrong:?}");
     for installation in [&one, &other] {
         let login = installation.sprat_with(&["login", "-u", "user", "--password-stdin", &host], b"s3cret\n");
         assert_eq!(login.ok(), "Login Succeeded");

@@ -3,6 +3,7 @@
 mod archive;
 mod attach;
 mod build;
+mod compose;
 mod container;
 mod context;
 mod cp;
@@ -123,6 +124,8 @@ Examples:
   sprat context && docker context use sprat
   sprat context --use")]
     Context(context::ContextArgs),
+    /// Run Compose projects
+    Compose(Box<compose::ComposeArgs>),
     /// Look into wasm programs
     #[command(subcommand)]
     #[command(after_help = "Example: sprat program inspect tool.wasm")]
@@ -155,6 +158,7 @@ pub(crate) async fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Man => crate::man::page(),
         Command::Logout(args) => login::logout(args),
         Command::Context(args) => context::run(settings, args),
+        Command::Compose(args) => compose::run(settings, *args).await,
         command => ask_daemon(&settings.client().await?, command).await,
     }
 }
@@ -179,8 +183,11 @@ async fn ask_daemon(client: &crate::client::Client, command: Command) -> Outcome
         Command::Port(args) => port::run(client, args).await,
         Command::Program(command) => program::run(client, command).await,
         Command::System(command) => system::run(client, command).await,
-        Command::Daemon(_) | Command::Completion { .. } | Command::Context(_) | Command::Man | Command::Logout(_) => {
-            Ok(0)
-        }
+        Command::Daemon(_)
+        | Command::Completion { .. }
+        | Command::Context(_)
+        | Command::Man
+        | Command::Logout(_)
+        | Command::Compose(_) => Ok(0),
     }
 }

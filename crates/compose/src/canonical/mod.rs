@@ -52,14 +52,15 @@ fn resource(entry: &mut Map<String, Value>, path: &Path) -> Result<(), ComposeEr
         }
         _ => {}
     }
+    if let Some(Value::Object(ipam)) = entry.get_mut("ipam") {
+        drop_empty(ipam, &["config", "options"]);
+    }
+    drop_empty(entry, &["ipam"]);
     if entry.get("external") == Some(&Value::Bool(true)) {
         let allowed = |key: &str| matches!(key, "external" | "name") || key.starts_with("x-");
         if let Some(key) = entry.keys().find(|key| !allowed(key)) {
             return Err(value_error(format!("conflicting parameters \"external\" and {key:?} specified")).at(path));
         }
-    }
-    if let Some(Value::Object(ipam)) = entry.get_mut("ipam") {
-        drop_empty(ipam, &["config", "options"]);
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ mod resource;
 use std::collections::BTreeMap;
 
 pub use container::{container, depends_on};
-pub(crate) use mounts::target;
 pub use resource::{network, volume};
 
 /// What a container's body needs beside the project.
@@ -26,6 +25,8 @@ pub struct Surroundings {
     pub containers: BTreeMap<String, Vec<String>>,
     /// Volumes that the container before it had and that have no name in the project: target and name.
     pub inherited: Vec<(String, String)>,
+    /// Where configs and secrets lie that are no files of their own: their source (`secrets/NAME`) and the file.
+    pub files: BTreeMap<String, String>,
     /// The name of the container that it takes the place of.
     pub replaces: Option<String>,
     /// For `run`.

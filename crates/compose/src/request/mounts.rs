@@ -25,8 +25,8 @@ pub(super) fn add(
     let declared = |target: &str| service.volumes.iter().any(|m| m.target == target);
     let inherited = around.inherited.iter().filter(|(target, _)| !declared(target));
     binds.extend(inherited.map(|(target, name)| format!("{name}:{target}:rw")));
-    mounts.extend(files(&project.configs, &service.configs, ""));
-    mounts.extend(files(&project.secrets, &service.secrets, "/run/secrets"));
+    mounts.extend(files(&project.configs, &service.configs, "configs", "", around));
+    mounts.extend(files(&project.secrets, &service.secrets, "secrets", "/run/secrets", around));
     host.insert("Binds".into(), json!(binds));
     host.insert("Mounts".into(), json!(mounts));
     if !service.tmpfs.is_empty() {
@@ -108,21 +108,24 @@ fn as_mount(project: &Project, mount: &Mount, around: &Surroundings) -> Result<V
     Ok(body)
 }
 
-/// Configs and secrets that are files of the host, mounted so that they can't be written. The others are copied into the
-/// container once it is there ([`crate::plan::copied_files`]).
+/// Configs and secrets, mounted so that they can't be written: files of the user's, or those that the caller wrote for
+/// what is no file ([`crate::plan::written_files`]).
 fn files<'a>(
     sources: &'a std::collections::BTreeMap<String, Source>,
     grants: &'a [Grant],
+    kind: &'static str,
     folder: &'static str,
+    around: &'a Surroundings,
 ) -> impl Iterator<Item = Value> + 'a {
     grants.iter().filter_map(move |grant| {
-        let file = sources.get(&grant.source)?.file.as_ref()?;
+        let own = sources.get(&grant.source)?.file.as_ref();
+        let file = own.or_else(|| around.files.get(&format!("{kind}/{}", grant.source)))?;
         Some(json!({"Type": "bind", "Source": file, "Target": target(grant, folder), "ReadOnly": true}))
     })
 }
 
 /// Where a config or secret is found: an absolute path, or a name in its kind's folder.
-pub(crate) fn target(grant: &Grant, folder: &str) -> String {
+fn target(grant: &Grant, folder: &str) -> String {
     match grant.target.as_deref() {
         Some(target) if target.starts_with('/') => target.to_owned(),
         Some(target) => format!("{folder}/{target}"),

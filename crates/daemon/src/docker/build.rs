@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
 use http::HeaderMap;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use sprat_docker_api::{JsonMessage, RegistryAuth};
@@ -49,7 +50,15 @@ async fn build(
     lines::answer(lines, async move {
         let progress = if quiet { Arc::new(|_| {}) as sprat_engine::ProgressSink } else { writer.progress() };
         let request = BuildRequest { context: context.to_path_buf(), options, credentials };
-        let id = door.engine.build(request, sink(&writer, quiet), progress).await?;
+        let kept = Kept::default();
+        let built = door.engine.build(request, sink(&writer, quiet.then(|| Arc::clone(&kept))), progress).await;
+        let id = built.inspect_err(|_| {
+            // What was kept back explains the error, and makes it a line with the step's status, as in docker.
+            let text = std::mem::take(&mut *kept.lock());
+            if !text.is_empty() {
+                writer.push(&JsonMessage::stream(text));
+            }
+        })?;
         if quiet {
             writer.push(&JsonMessage::stream(format!("{id}\n")));
         }
@@ -58,12 +67,24 @@ async fn build(
     .await
 }
 
-fn sink(lines: &Lines, quiet: bool) -> BuildSink {
+/// Text of a quiet build, in case it fails.
+type Kept = Arc<Mutex<String>>;
+
+/// Most bytes that are kept of a quiet build; what comes later is dropped.
+const MAX_KEPT_BYTES: usize = 1 << 20;
+
+/// Where a build's text goes: to the client, or to be kept if it is quiet.
+fn sink(lines: &Lines, kept: Option<Kept>) -> BuildSink {
     let lines = lines.clone();
-    Arc::new(move |event| match event {
-        BuildEvent::Stream(_) if quiet => {}
-        BuildEvent::Stream(text) => lines.push(&JsonMessage::stream(text)),
-        BuildEvent::Image(id) => lines.push(&JsonMessage::aux(json!({ "ID": id.to_string() }))),
+    Arc::new(move |event| match (event, &kept) {
+        (BuildEvent::Stream(text), Some(kept)) => {
+            let mut kept = kept.lock();
+            if kept.len() + text.len() <= MAX_KEPT_BYTES {
+                kept.push_str(&text);
+            }
+        }
+        (BuildEvent::Stream(text), None) => lines.push(&JsonMessage::stream(text)),
+        (BuildEvent::Image(id), _) => lines.push(&JsonMessage::aux(json!({ "ID": id.to_string() }))),
     })
 }
 

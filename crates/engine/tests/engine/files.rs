@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use sprat_engine::{
     ChangeKind, CommitRequest, ContainerSpec, CopyIn, EngineError, ErrorKind, MountKind, MountSpec, PathKind,
-    RestartPolicy, Update,
+    RestartPolicy, TmpfsOwner, Update,
 };
 
 use crate::world::{World, run};
@@ -191,10 +191,16 @@ async fn an_archive_fills_no_more_than_the_disk_limit_wherever_it_goes() {
     let world = World::new().await;
     let volume = MountSpec {
         target: "/vol".to_owned(),
-        kind: MountKind::Volume { name: "vol".to_owned(), no_copy: false },
+        kind: MountKind::Volume { name: "vol".to_owned(), no_copy: false, labels: BTreeMap::new() },
         read_only: false,
+        inherited: false,
     };
-    let tmpfs = MountSpec { target: "/tmp".to_owned(), kind: MountKind::Tmpfs { size: 1 << 20 }, read_only: false };
+    let tmpfs = MountSpec {
+        target: "/tmp".to_owned(),
+        kind: MountKind::Tmpfs { size: 1 << 20, owner: TmpfsOwner::default() },
+        read_only: false,
+        inherited: false,
+    };
     let spec = ContainerSpec { disk_bytes: Some(1000), mounts: vec![volume, tmpfs], ..run("/echo") };
     world.create("bass", spec).await;
     let bomb = packed(&[("fits", FILE, &"x".repeat(600)), ("burst", FILE, &"x".repeat(600))]);
@@ -213,8 +219,9 @@ async fn an_export_has_the_files_without_the_mounts_and_what_was_replaced_is_tol
     let world = World::new().await;
     let volume = MountSpec {
         target: "/vol".to_owned(),
-        kind: MountKind::Volume { name: "v".to_owned(), no_copy: false },
+        kind: MountKind::Volume { name: "v".to_owned(), no_copy: false, labels: BTreeMap::new() },
         read_only: false,
+        inherited: false,
     };
     world.create("bass", ContainerSpec { mounts: vec![volume], user: Some("app".to_owned()), ..run("/echo") }).await;
     world.put("bass", "/vol", &packed(&[("in-volume", FILE, "v")]), CopyIn::default()).await.unwrap();
@@ -228,7 +235,8 @@ async fn an_export_has_the_files_without_the_mounts_and_what_was_replaced_is_tol
     assert_eq!((files["data"].as_str(), files["script"].as_str()), ("a file now", "#!/bin/sh\n"));
     assert!(!files.keys().any(|name| name.contains("in-volume")), "{:?}", files.keys());
     let mut archive = tar::Archive::new(File::open(&to).unwrap());
-    let owner = archive.entries().unwrap().map(Result::unwrap).find(|entry| entry.path_bytes() == b"data"[..]).unwrap();
+    let owner =
+        archive.entries().unwrap().map(Result::unwrap).find(|entry| *entry.path_bytes() == b"data"[..]).unwrap();
     assert_eq!((owner.header().uid().unwrap(), owner.header().gid().unwrap()), (7, 8));
     world.end().await;
 }

@@ -7,7 +7,7 @@ use sprat_engine::{
 };
 use sprat_worker::GuestState;
 
-use crate::world::{PATIENCE, World, config, go_on, hold, now_ns, run};
+use crate::world::{PATIENCE, World, config, go_on, hold, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_loses_nothing() {

@@ -18,6 +18,8 @@ pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Longest wait for the answer that tells plain HTTP from TLS.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is said of a refusal without a reason.
+pub(super) const NO_REASON: &str = "log in, or check the credentials";
 /// How Sprat names itself.
 pub(super) const USER_AGENT: &str = concat!("sprat/", env!("CARGO_PKG_VERSION"));
 
@@ -148,7 +150,7 @@ pub(super) fn denied(name: &Reference, reason: String) -> StoreError {
     StoreError::Denied {
         registry: name.registry().to_owned(),
         what: name.repository().to_owned(),
-        reason: if reason.is_empty() { "log in, or check the credentials".to_owned() } else { reason },
+        reason: if reason.is_empty() { NO_REASON.to_owned() } else { reason },
     }
 }
 

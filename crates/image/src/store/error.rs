@@ -84,11 +84,11 @@ pub enum StoreError {
         reason: String,
     },
     /// The registry does not take the user and password of a login.
-    #[error("login to {registry} failed: unauthorized: incorrect username or password ({reason})")]
+    #[error("login to {registry} failed: unauthorized: incorrect username or password{reason}")]
     LoginRefused {
         /// The registry's host.
         registry: String,
-        /// What the registry said.
+        /// A colon and what the registry said, or nothing.
         reason: String,
     },
     /// The registry has no such image.

@@ -68,7 +68,7 @@ impl FileView {
         self.lock().find_program(&root, path.trim_start_matches('/'))
     }
 
-    fn lock(&self) -> Namespace<'_> {
+    pub(super) fn lock(&self) -> Namespace<'_> {
         self.inner.lock(&self.user)
     }
 

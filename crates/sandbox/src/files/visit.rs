@@ -48,7 +48,7 @@ impl FileView {
     /// The image's node that a path means, with links followed; `None` if it means none, or one that was changed.
     #[must_use]
     pub fn image_node(&self, folder: &Descriptor, path: &str) -> Option<NodeId> {
-        match self.inner.lock().resolve(folder, path, Last::Follow).ok()?.entry? {
+        match self.lock().resolve(folder, path, Last::Follow).ok()?.entry? {
             Entry::Lower(node) => Some(node),
             _ => None,
         }
@@ -59,7 +59,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `fstatat`.
     pub fn ownership_at(&self, folder: &Descriptor, path: &str, follow: Follow) -> Result<Ownership> {
-        self.inner.lock().ownership_at(folder, path, follow)
+        self.lock().ownership_at(folder, path, follow)
     }
 
     /// Sets owner and mode of a path; a link at its end is not followed, and has no mode. In mounted folders of the host the
@@ -68,7 +68,7 @@ impl FileView {
     /// # Errors
     /// POSIX's of `fchownat` and `fchmodat`.
     pub fn set_ownership_at(&self, folder: &Descriptor, path: &str, ownership: Ownership) -> Result<()> {
-        self.inner.lock().set_ownership_at(folder, path, ownership)
+        self.lock().set_ownership_at(folder, path, ownership)
     }
 }
 

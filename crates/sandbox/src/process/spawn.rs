@@ -64,7 +64,7 @@ impl From<SandboxError> for NotStarted {
             SandboxError::WorkingDir { errno, .. } => Self::File(errno),
             SandboxError::NotACommand(_) | SandboxError::Program(_) => Self::NotAProgram,
             SandboxError::Full(_) | SandboxError::TooManyProcesses(_) | SandboxError::Ended => Self::Again,
-            SandboxError::Mount { .. } | SandboxError::Tree(_) => Self::File(Errno::Io),
+            SandboxError::Mount { .. } | SandboxError::Tree(_) | SandboxError::Network(_) => Self::File(Errno::Io),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use sprat_sandbox::{ProcessStatus, ProgramSpec, Unresolved};
 
+use super::link::START;
 use super::{Client, ClientError};
 use crate::ExecRequest;
 use crate::wire::{Executed, Named, Op, ProcessList, SupplyRequest};
@@ -16,7 +17,7 @@ impl Client {
     /// [`ClientError::Ended`].
     pub async fn exec(&self, request: &ExecRequest) -> Result<u32, ClientError> {
         self.link.will_exit_anew(&request.id);
-        let executed: Executed = self.link.request(Op::Exec, request).await?;
+        let executed: Executed = self.link.request_within(START, Op::Exec, request).await?;
         Ok(executed.pid)
     }
 

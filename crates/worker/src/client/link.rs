@@ -21,7 +21,8 @@ use super::{ClientError, Event};
 use crate::frame::{self, Oversized};
 use crate::outbox::{Outbox, read_some};
 use crate::wire::{
-    Answer, AnswerTo, Exited, Hello, IncomingHead, MAX_SOCKETS, Op, PROTOCOL, Refusal, Request, WantedProgram, Welcome, code,
+    Answer, AnswerTo, Exited, Hello, IncomingHead, MAX_SOCKETS, Op, PROTOCOL, Refusal, Request, WantedProgram, Welcome,
+    code,
 };
 use crate::{GuestId, journal};
 

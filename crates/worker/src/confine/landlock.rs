@@ -35,9 +35,9 @@ pub(super) fn apply(confinement: &Confinement, key: &Path, warnings: &mut Vec<St
 
 /// Restricts the process to writing to one file.
 pub(super) fn write_only(file: &Path, warnings: &mut Vec<String>) {
-    let restricted = PathFd::new(file)
-        .map_err(|error| error.to_string())
-        .and_then(|fd| enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string()));
+    let restricted = PathFd::new(file).map_err(|error| error.to_string()).and_then(|fd| {
+        enforce([(fd, AccessFs::WriteFile | AccessFs::Truncate)], false).map_err(|error| error.to_string())
+    });
     if let Err(error) = restricted {
         warnings.push(format!("landlock: {error}"));
     }
@@ -86,7 +86,7 @@ fn enforce(
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?;
-    let ruleset = if confinement.network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
+    let ruleset = if network { ruleset } else { ruleset.handle_access(AccessNet::from_all(KNOWN))? };
     let mut ruleset = ruleset.create()?;
     for (fd, access) in rules {
         ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;

@@ -66,6 +66,54 @@ fn confined_process() {
     std::process::exit(0);
 }
 
+/// Not a test: what the test below starts.
+#[test]
+#[ignore = "the confined compiler of another test"]
+fn confined_compiler() {
+    let Some(output) = std::env::var_os(MARK) else { return };
+    let output = std::path::PathBuf::from(output);
+    println!("\nwarnings {:?}", super::confine_compiler(&output));
+    let report = |what: &str, could: bool| println!("{what} {}", if could { "could" } else { "refused" });
+    let open = std::fs::OpenOptions::new().write(true).truncate(true).open(&output);
+    report("write-output", open.is_ok_and(|mut file| std::io::Write::write_all(&mut file, b"code").is_ok()));
+    report("read-output", std::fs::read(&output).is_ok());
+    report("read-passwd", std::fs::read("/etc/passwd").is_ok());
+    report("write-beside", std::fs::write(output.with_extension("other"), "x").is_ok());
+    report("exec", Command::new("/bin/true").spawn().is_ok());
+    report("unix-connect", UnixStream::connect(output.with_extension("socket")).is_ok());
+    report("udp", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
+    report("thread", std::thread::spawn(|| 7).join().is_ok());
+    std::process::exit(0);
+}
+
+#[test]
+fn the_compiler_writes_its_output_and_reaches_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("code");
+    std::fs::write(&output, "before").unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(output.with_extension("socket")).unwrap();
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "confine::tests::confined_compiler", "--ignored", "--nocapture"])
+        .env(MARK, &output)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    let report: std::collections::BTreeMap<&str, &str> = said.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!(std::fs::read(&output).unwrap(), b"code");
+    for what in ["write-output", "thread"] {
+        assert_eq!(report[what], "could", "{what}\n{said}");
+    }
+    for what in ["exec", "unix-connect", "udp"] {
+        assert_eq!(report[what], "refused", "{what}\n{said}");
+    }
+    if report["warnings"] == "[]" {
+        for what in ["read-output", "read-passwd", "write-beside"] {
+            assert_eq!(report[what], "refused", "{what}\n{said}");
+        }
+    }
+}
+
 /// Whether seccomp refuses a call.
 fn is_refused(call: libc::c_long, argument: libc::c_int) -> bool {
     #[expect(unsafe_code, reason = "there is no safe call that takes these arguments")]

@@ -30,7 +30,7 @@ fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
 #[tokio::test]
 async fn a_further_process_has_streams_and_an_exit_of_its_own_that_is_not_recorded() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     let mut attachment = worker.client.attach("x", true).await.unwrap();
     let input = attachment.input.take().unwrap();
     input.send(Bytes::from_static(b"typed")).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_further_process_has_streams_and_an_exit_of_its_own_that_is_not_record
 async fn what_can_not_be_executed_in_is_told() {
     let mut worker = Worker::start().await;
     assert_eq!(code(worker.client.exec(&exec("x", "none", &[])).await), "no-such-guest");
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     assert_eq!(code(worker.client.exec(&exec("a", "a", &[])).await), "id-taken");
     assert_eq!(code(worker.client.exec(&exec("x", "a", &["refuse"])).await), "not-a-command");
     assert_eq!(code(worker.client.exec(&exec("", "a", &[])).await), "invalid-id");
@@ -66,7 +66,7 @@ async fn what_can_not_be_executed_in_is_told() {
 #[tokio::test]
 async fn a_further_process_is_stopped_and_resized_and_typed_at_alone() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     let mut terminal = exec("x", "a", &["out:ready", "wait"]);
     (terminal.process.tty, terminal.open_stdin, terminal.size) = (true, true, Some((80, 24)));
     let mut attachment = worker.client.attach("x", true).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_shell_survives_the_interrupt_of_what_it_started() {
     let mut shell = request("a", &["shell", "out:ready", "cat", "out:bye"]);
     (shell.spec.tty, shell.open_stdin) = (true, true);
     let mut attachment = worker.client.attach("a", true).await.unwrap();
-    worker.client.start(&shell).await.unwrap();
+    worker.client.start(&shell, Vec::new()).await.unwrap();
     until(&mut attachment, "ready").await;
     attachment.input.as_ref().unwrap().send(Bytes::from_static(b"\x03\x04")).await.unwrap();
     assert!(text(&all(&mut attachment).await).ends_with("bye"));
@@ -98,7 +98,7 @@ async fn a_shell_survives_the_interrupt_of_what_it_started() {
 #[tokio::test]
 async fn a_container_takes_its_ended_processes_with_it() {
     let mut worker = Worker::start().await;
-    worker.client.start(&request("a", &["wait"])).await.unwrap();
+    worker.client.start(&request("a", &["wait"]), Vec::new()).await.unwrap();
     for id in ["x", "y", "z"] {
         worker.client.exec(&exec(id, "a", &["exit:0"])).await.unwrap();
         worker.exit().await;
@@ -129,7 +129,7 @@ async fn wanted(worker: &mut Worker) -> (u64, String, String) {
 async fn the_owner_is_asked_for_a_program_and_its_answer_arrives() {
     let mut worker = Worker::start().await;
     let mut attachment = worker.client.attach("a", false).await.unwrap();
-    worker.client.start(&request("a", &["program:/bin/ls", "out: ", "program:/bin/no"])).await.unwrap();
+    worker.client.start(&request("a", &["program:/bin/ls", "out: ", "program:/bin/no"]), Vec::new()).await.unwrap();
     let (ticket, id, path) = wanted(&mut worker).await;
     assert_eq!((id.as_str(), path.as_str()), ("a", "/bin/ls"));
     let program = request("x", &[]).spec.program;
@@ -145,7 +145,7 @@ async fn the_owner_is_asked_for_a_program_and_its_answer_arrives() {
 async fn a_new_owner_is_asked_what_the_old_one_did_not_answer() {
     let mut worker = Worker::start().await;
     let mut attachment = worker.client.attach("a", false).await.unwrap();
-    worker.client.start(&request("a", &["program:/bin/ls"])).await.unwrap();
+    worker.client.start(&request("a", &["program:/bin/ls"]), Vec::new()).await.unwrap();
     let (first, ..) = wanted(&mut worker).await;
     let (client, events) = connect(worker.dir.path()).await;
     (worker.client, worker.events) = (client, events);
@@ -161,7 +161,7 @@ async fn without_an_owner_a_guest_is_told_to_try_again() {
     let mut attachment = worker.client.attach("a", true).await.unwrap();
     let mut guest = request("a", &["cat", "program:/bin/ls"]);
     (guest.open_stdin, guest.stdin_once) = (true, true);
-    worker.client.start(&guest).await.unwrap();
+    worker.client.start(&guest, Vec::new()).await.unwrap();
     drop(worker.client);
     // The attachment outlives the owner; the end of its input makes the guest go on.
     worker.server.disowned().await;

@@ -145,7 +145,7 @@ async fn a_start_that_a_held_worker_did_not_answer_is_taken_back() {
     let (client, mut events) = spawn(&options(dir.path())).await;
     signal(&client, Signal::STOP);
     tokio::time::pause();
-    let error = client.start(&request("late", &["wait"])).await.unwrap_err();
+    let error = client.start(&request("late", &["wait"]), Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("no answer to start within 20 s"), "{error}");
     assert!(client.is_silent());
     let error = client.list().await.unwrap_err();
@@ -161,7 +161,7 @@ async fn a_start_that_a_held_worker_did_not_answer_is_taken_back() {
 async fn a_held_worker_that_is_to_end_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let (client, mut events) = spawn(&options(dir.path())).await;
-    client.start(&request("lost", &["wait"])).await.unwrap();
+    client.start(&request("lost", &["wait"]), Vec::new()).await.unwrap();
     signal(&client, Signal::STOP);
     tokio::time::pause();
     assert!(matches!(client.shutdown().await, Err(ClientError::Silent { .. })));

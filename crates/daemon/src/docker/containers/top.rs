@@ -169,13 +169,12 @@ impl Column {
             Self::MemoryShare => "0.0".to_owned(),
             Self::Size | Self::Resident => (process.memory_bytes / 1024).to_string(),
             Self::Terminal => if process.tty { "pts/0" } else { "?" }.to_owned(),
-            Self::State => if process.ended { "Z" } else { "S" }.to_owned(),
+            Self::State => "S".to_owned(),
             Self::Started => started(process, now),
             Self::Time => {
                 let seconds = process.cpu_us / 1_000_000;
                 format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
             }
-            Self::Command if process.ended => format!("[{}] <defunct>", name().unwrap_or_default()),
             Self::Command => process.argv.join(" "),
             Self::Name => name().unwrap_or_default(),
         }
@@ -223,7 +222,6 @@ mod tests {
             started_ns: 0,
             cpu_us: 3_725_000_000,
             memory_bytes: 2 << 20,
-            ended: false,
         };
         let now = Timestamp::from_second(7_450).unwrap();
         let shown = |column: Column| column.of(&process, now);

@@ -6,6 +6,7 @@ mod child;
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::cli::StdoutStream as _;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, subscribe};
 
 use self::bindings::sprat::process::processes::{self, Command, ErrorCode, Signal, Sink, Source};
@@ -217,7 +218,7 @@ impl processes::HostPipeWriter for ProcessesHost<'_> {
         let writer = self.table.delete(this)?;
         let streams = [None, Some(Handle::Writer(writer)), None];
         let standard = Standard::new(streams, Arc::clone(self.files));
-        let stream: DynOutputStream = Box::new(StandardOutput(standard, Stream::Stdout));
+        let stream: DynOutputStream = StandardOutput(standard, Stream::Stdout).p2_stream();
         Ok(self.table.push(stream)?)
     }
 
