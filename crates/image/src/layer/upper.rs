@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,8 +25,9 @@ pub struct Owner {
 }
 
 /// Writes a sandbox's upper folder as a layer's tar. In it, `.wh.NAME` hides NAME of the lower layers and
-/// `.wh..wh..opq` hides all that they have in its folder. Files of the lower layers keep their owners; new ones belong to
-/// `owner`, as on the host they all belong to whoever runs the sandbox. Marks for what the lower layers do not have are
+/// `.wh..wh..opq` hides all that they have in its folder. Files belong to whom the sandbox recorded; else those of
+/// the lower layers keep their owners, and new ones belong to `owner`, as on the host they all belong to whoever runs the
+/// sandbox. Marks for what the lower layers do not have are
 /// left out, as are sockets, pipes and devices.
 ///
 /// # Errors
@@ -68,6 +69,31 @@ pub(super) fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<std::f
         return if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::NXIO.into()) };
     }
     Err(Errno::ISDIR.into())
+}
+
+/// Attribute in which a sandbox keeps whom a file or folder of the upper folder belongs to, where that is not root: user,
+/// group and mode, four bytes each, little-endian.
+const OWNER_ATTRIBUTE: &str = "user.sprat.owner";
+
+/// What a sandbox recorded of a file or folder.
+fn recorded(host: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Option<Attributes> {
+    if !matches!(FileType::from_raw_mode(stat.st_mode), FileType::RegularFile | FileType::Directory) {
+        return None;
+    }
+    // By the open folder's own name, as there is no call that takes a folder and a name.
+    let path = [format!("/proc/self/fd/{}/", host.as_raw_fd()).as_bytes(), name].concat();
+    let mut value = [0; 12];
+    if rustix::fs::lgetxattr(path, OWNER_ATTRIBUTE, &mut value[..]) != Ok(12) {
+        return None;
+    }
+    let mut numbers = value.chunks_exact(4).map(|part| part.try_into().map_or(0, u32::from_le_bytes));
+    let (uid, gid, mode) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    Some(Attributes { mode: mode & 0o7777, uid, gid, mtime_ns: mtime_ns(stat) })
+}
+
+fn mtime_ns(stat: &Stat) -> i64 {
+    let part = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(part)
 }
 
 struct Walk<'a> {
@@ -117,7 +143,7 @@ impl Walk<'_> {
             return self.mark(path, name, hidden);
         }
         let stat = rustix::fs::statat(host, name, AtFlags::SYMLINK_NOFOLLOW).map_err(unreadable)?;
-        let attributes = self.attributes(&stat, below);
+        let attributes = recorded(host, name, &stat).unwrap_or_else(|| self.attributes(&stat, below));
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
                 self.layer.folder(path, attributes)?;
@@ -169,8 +195,6 @@ impl Walk<'_> {
     fn attributes(&self, stat: &Stat, below: Option<NodeId>) -> Attributes {
         let owner = below.map(|node| self.lower.node(node)).map(|node| Owner { uid: node.uid, gid: node.gid });
         let Owner { uid, gid } = owner.unwrap_or(self.owner);
-        let part = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
-        let mtime_ns = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(part);
-        Attributes { mode: stat.st_mode & 0o7777, uid, gid, mtime_ns }
+        Attributes { mode: stat.st_mode & 0o7777, uid, gid, mtime_ns: mtime_ns(stat) }
     }
 }
