@@ -96,7 +96,8 @@ pub(crate) fn interpolate(value: &mut Value, path: &Path, variables: &Variables<
 
 fn cast(text: String, path: &Path) -> Result<Value, ComposeError> {
     let wrong = |what: &str| {
-        ComposeError::new(Code::Interpolation, format!("failed to cast to expected type: {text:?} is no {what}")).at(path)
+        ComposeError::new(Code::Interpolation, format!("failed to cast to expected type: {text:?} is no {what}"))
+            .at(path)
     };
     if path.is_any(BOOLEANS) {
         return match text.to_ascii_lowercase().as_str() {

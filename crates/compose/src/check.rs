@@ -89,22 +89,21 @@ fn pull_policy(service: &Object) -> Result<(), ComposeError> {
 }
 
 /// What services name is there.
-pub(crate) fn references(
-    services: &Object,
-    disabled: &BTreeSet<String>,
-    model: &Value,
-) -> Result<(), ComposeError> {
+pub(crate) fn references(services: &Object, disabled: &BTreeSet<String>, model: &Value) -> Result<(), ComposeError> {
     let names: BTreeSet<String> = services.keys().cloned().collect();
     for (name, service) in services {
         let Value::Object(service) = service else { continue };
         let path = Path::default().key("services").key(name);
-        let refused = |what: String| ComposeError::new(Code::Reference, format!("{what}: invalid compose project")).at(&path);
+        let refused =
+            |what: String| ComposeError::new(Code::Reference, format!("{what}: invalid compose project")).at(&path);
         if ["image", "build", "provider"].iter().all(|key| !service.contains_key(*key)) {
             return Err(refused(format!("service {name:?} has neither an image nor a build context specified"))
                 .fix("name an image, or a folder to build"));
         }
         dependencies(service, name, &names, disabled).map_err(|e| e.at(path.key("depends_on")))?;
-        for (section, what) in [("networks", "network"), ("configs", "config"), ("secrets", "secret"), ("volumes", "volume")] {
+        for (section, what) in
+            [("networks", "network"), ("configs", "config"), ("secrets", "secret"), ("volumes", "volume")]
+        {
             for used in used(service, section) {
                 if model.get(section).and_then(|s| s.get(&used)).is_none() {
                     return Err(refused(format!("service {name:?} refers to undefined {what} {used}"))
@@ -112,7 +111,8 @@ pub(crate) fn references(
                 }
             }
         }
-        if let Some(other) = service.get("network_mode").and_then(Value::as_str).and_then(|m| m.strip_prefix("service:"))
+        if let Some(other) =
+            service.get("network_mode").and_then(Value::as_str).and_then(|m| m.strip_prefix("service:"))
             && !names.contains(other)
         {
             return Err(refused(format!("service {name:?} shares the network of undefined service {other:?}")));
@@ -148,7 +148,9 @@ fn dependencies(
             format!("service {name:?} depends on undefined service {missing:?}: invalid compose project"),
         );
         return Err(if disabled.contains(missing) {
-            error.fix(format!("{missing} has a profile that is not enabled: name it with --profile, or say required: false"))
+            error.fix(format!(
+                "{missing} has a profile that is not enabled: name it with --profile, or say required: false"
+            ))
         } else {
             error.fix("define it, or correct the name")
         });

@@ -10,7 +10,9 @@ pub fn escaped(value: &Value) -> Value {
     match value {
         Value::String(text) => text.replace('$', "$$").into(),
         Value::Array(items) => items.iter().map(escaped).collect(),
-        Value::Object(map) => map.iter().map(|(key, item)| (key.replace('$', "$$"), escaped(item))).collect::<Map<_, _>>().into(),
+        Value::Object(map) => {
+            map.iter().map(|(key, item)| (key.replace('$', "$$"), escaped(item))).collect::<Map<_, _>>().into()
+        }
         other => other.clone(),
     }
 }

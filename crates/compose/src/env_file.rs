@@ -134,8 +134,18 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "A=1", "B=two words", "C=$A ' x", "D=a\nb two words", "E=over\nlines", "F=shellh", "G=", "H=a#b",
-                "HOST=h", "I=yaml", "J=$A", "K=x"
+                "A=1",
+                "B=two words",
+                "C=$A ' x",
+                "D=a\nb two words",
+                "E=over\nlines",
+                "F=shellh",
+                "G=",
+                "H=a#b",
+                "HOST=h",
+                "I=yaml",
+                "J=$A",
+                "K=x"
             ]
         );
         assert_eq!(parse("A='x' # y", &outer, true).unwrap()["A"], "'x' # y");

@@ -60,9 +60,8 @@ fn whole(
     let mut service = part.value.get("services").and_then(|s| s.get(name)).cloned().unwrap_or_default();
     let Some(extends) = service.as_object_mut().and_then(|s| s.remove("extends")) else { return Ok(service) };
     let text = |key: &str| extends.get(key).and_then(Value::as_str);
-    let base = text("service").ok_or_else(|| {
-        ComposeError::new(Code::Schema, "missing property 'service'").at(path.key("extends"))
-    })?;
+    let base = text("service")
+        .ok_or_else(|| ComposeError::new(Code::Schema, "missing property 'service'").at(path.key("extends")))?;
     let missing = |file: &FilePath| {
         ComposeError::new(
             Code::Reference,

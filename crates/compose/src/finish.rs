@@ -249,9 +249,9 @@ fn name_resources(model: &mut Value, project: &str) {
         for (name, entry) in map.get_mut(section).and_then(Value::as_object_mut).into_iter().flatten() {
             let external = entry.get("external") == Some(&Value::Bool(true));
             let Value::Object(entry) = entry else { continue };
-            entry.entry("name").or_insert_with(|| {
-                if external { name.clone().into() } else { format!("{project}_{name}").into() }
-            });
+            entry
+                .entry("name")
+                .or_insert_with(|| if external { name.clone().into() } else { format!("{project}_{name}").into() });
         }
     }
 }

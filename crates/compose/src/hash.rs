@@ -34,10 +34,7 @@ const ORDERS: &[(&str, &str)] = &[
         "networks.*",
         "aliases driver_opts gw_priority interface_name ipv4_address ipv6_address link_local_ips mac_address priority",
     ),
-    (
-        "deploy",
-        "mode replicas labels update_config rollback_config resources restart_policy placement endpoint_mode",
-    ),
+    ("deploy", "mode replicas labels update_config rollback_config resources restart_policy placement endpoint_mode"),
     ("deploy.update_config", "parallelism delay failure_action monitor max_failure_ratio order"),
     ("deploy.rollback_config", "parallelism delay failure_action monitor max_failure_ratio order"),
     ("deploy.resources", "limits reservations"),
@@ -133,12 +130,14 @@ fn write(to: &mut String, value: &Value, path: &mut Vec<String>, orders: &[(&str
             to.push(']');
         }
         Value::String(text) => string(to, text),
-        Value::Number(n) => match n.as_f64().filter(|f| !n.is_i64() && !n.is_u64() && f.fract() == 0.0 && f.abs() < 1e15) {
-            // Go writes a float without fraction as a whole number.
-            #[expect(clippy::cast_possible_truncation, reason = "below 10^15")]
-            Some(whole) => drop(write!(to, "{}", whole as i64)),
-            None => drop(write!(to, "{n}")),
-        },
+        Value::Number(n) => {
+            match n.as_f64().filter(|f| !n.is_i64() && !n.is_u64() && f.fract() == 0.0 && f.abs() < 1e15) {
+                // Go writes a float without fraction as a whole number.
+                #[expect(clippy::cast_possible_truncation, reason = "below 10^15")]
+                Some(whole) => drop(write!(to, "{}", whole as i64)),
+                None => drop(write!(to, "{n}")),
+            }
+        }
         other => drop(write!(to, "{other}")),
     }
 }
@@ -146,7 +145,8 @@ fn write(to: &mut String, value: &Value, path: &mut Vec<String>, orders: &[(&str
 fn sorted<'a>(map: &'a Map<String, Value>, path: &[String], orders: &[(&str, &str)]) -> Vec<(&'a str, &'a Value)> {
     let fits = |pattern: &str| {
         let mut wanted = pattern.split('.').filter(|p| !p.is_empty());
-        path.iter().all(|part| wanted.next().is_some_and(|w| w == part || (w == "*" && part != "[]"))) && wanted.next().is_none()
+        path.iter().all(|part| wanted.next().is_some_and(|w| w == part || (w == "*" && part != "[]")))
+            && wanted.next().is_none()
     };
     let order = orders.iter().find(|(pattern, _)| fits(pattern)).map_or("", |(_, order)| *order);
     let place = |key: &str| order.split(' ').position(|name| name == key).unwrap_or(usize::MAX);

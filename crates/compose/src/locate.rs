@@ -139,9 +139,11 @@ fn read_variables(
     let mut read = BTreeMap::new();
     for path in paths {
         let mut outer = environment.clone();
-        outer.extend(read.iter().filter(|(k, _)| !environment.contains_key(*k)).map(|(k, v): (&String, &String)| {
-            (k.clone(), v.clone())
-        }));
+        outer.extend(
+            read.iter()
+                .filter(|(k, _)| !environment.contains_key(*k))
+                .map(|(k, v): (&String, &String)| (k.clone(), v.clone())),
+        );
         let values = env_file::parse(&text(files, path)?, &outer, false).map_err(|e| e.of_file(path.display()))?;
         read.extend(values);
     }
@@ -165,7 +167,8 @@ fn search(from: &Path, files: &dyn Files) -> Vec<PathBuf> {
 /// What of a folder's name, or of `name:`, is a project's name.
 pub(crate) fn normal_name(text: &str) -> String {
     let lower = text.to_lowercase();
-    let kept: String = lower.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c)).collect();
+    let kept: String =
+        lower.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c)).collect();
     kept.trim_start_matches(['_', '-']).to_owned()
 }
 
@@ -195,7 +198,8 @@ mod tests {
 
     #[test]
     fn files_are_found_here_or_above_with_their_override() {
-        let files = Memory::new([("/a/compose.yaml", ""), ("/a/compose.override.yml", ""), ("/a/docker-compose.yml", "")]);
+        let files =
+            Memory::new([("/a/compose.yaml", ""), ("/a/compose.override.yml", ""), ("/a/docker-compose.yml", "")]);
         let request = locate(&Choice::default(), Path::new("/a/b/c"), &env([]), &files).unwrap();
         assert_eq!(request.files, [Path::new("/a/compose.yaml"), Path::new("/a/compose.override.yml")]);
         assert_eq!(request.folder, Path::new("/a"));

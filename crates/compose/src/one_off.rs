@@ -62,7 +62,9 @@ impl Project {
         let mut file = json!({ "services": { name: written } });
         canonical::file(&mut file)?;
         paths::resolve(&mut file, cwd, self.environment.get("HOME").map(String::as_str));
-        if let Some(Value::Object(variables)) = file.pointer_mut("/services").and_then(|s| s.get_mut(name)).and_then(|s| s.get_mut("environment")) {
+        if let Some(Value::Object(variables)) =
+            file.pointer_mut("/services").and_then(|s| s.get_mut(name)).and_then(|s| s.get_mut("environment"))
+        {
             for (variable, value) in variables.iter_mut().filter(|(_, value)| value.is_null()) {
                 *value = self.environment.get(variable).map_or(Value::Null, |v| v.as_str().into());
             }
@@ -78,9 +80,8 @@ impl Project {
         }
         merge::merge(&mut base, file, &path::Path::default());
         let config = base.get_mut("services").and_then(|s| s.get_mut(name)).map(Value::take).unwrap_or_default();
-        let mut changed: Service = serde_json::from_value(config.clone()).map_err(|e| {
-            ComposeError::new(crate::Code::Schema, e.to_string()).at(format!("services.{name}"))
-        })?;
+        let mut changed: Service = serde_json::from_value(config.clone())
+            .map_err(|e| ComposeError::new(crate::Code::Schema, e.to_string()).at(format!("services.{name}")))?;
         changed.name = name.to_owned();
         changed.config = config;
         Ok(changed)

@@ -20,8 +20,11 @@ pub fn sorted(services: &BTreeMap<String, Service>) -> Result<Vec<String>, Compo
             .map(|s| s.name.as_str())
             .collect();
         if free.is_empty() {
-            return Err(ComposeError::new(Code::Cycle, format!("dependency cycle detected: {}", circle(services, &placed)))
-                .fix("break the circle in depends_on, links or network_mode"));
+            return Err(ComposeError::new(
+                Code::Cycle,
+                format!("dependency cycle detected: {}", circle(services, &placed)),
+            )
+            .fix("break the circle in depends_on, links or network_mode"));
         }
         placed.extend(free.iter().copied());
         order.extend(free.into_iter().map(str::to_owned));

@@ -4,9 +4,8 @@ use crate::error::{Code, ComposeError};
 
 /// Nanoseconds of `1m30s`, `500ms`, `2h` (Compose Specification, "Specifying durations").
 pub fn nanoseconds(text: &str) -> Result<i64, ComposeError> {
-    let wrong = || {
-        ComposeError::new(Code::Value, format!("invalid duration {text:?}")).fix("write 500ms, 30s, 5m or 1h30m")
-    };
+    let wrong =
+        || ComposeError::new(Code::Value, format!("invalid duration {text:?}")).fix("write 500ms, 30s, 5m or 1h30m");
     let mut rest = text.trim();
     let mut sum = 0_f64;
     if rest == "0" {
@@ -67,7 +66,8 @@ pub(crate) fn duration(ns: i64) -> String {
 
 /// Bytes of `256m`, `1.5g`, `64kb`, `1024` (Compose Specification, "Specifying byte values"); binary units.
 pub fn bytes(text: &str) -> Result<i64, ComposeError> {
-    let wrong = || ComposeError::new(Code::Value, format!("invalid size: '{text}'")).fix("write bytes, or 64k, 256m, 1g");
+    let wrong =
+        || ComposeError::new(Code::Value, format!("invalid size: '{text}'")).fix("write bytes, or 64k, 256m, 1g");
     let lower = text.trim().to_ascii_lowercase();
     if lower == "-1" {
         return Ok(-1);
@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn sizes_are_binary() {
-        for (text, expected) in [("50M", 50 << 20), ("1.5k", 1536), ("1GiB", 1 << 30), ("12", 12), ("-1", -1), ("2kb", 2048)] {
+        for (text, expected) in
+            [("50M", 50 << 20), ("1.5k", 1536), ("1GiB", 1 << 30), ("12", 12), ("-1", -1), ("2kb", 2048)]
+        {
             assert_eq!(bytes(text).unwrap(), expected, "{text}");
         }
         for wrong in ["", "huge", "-2", "m", "infinity", "nan", "1e30"] {
@@ -145,7 +147,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_compose_does() {
-        for (n, text) in [(1.5, "1.5"), (1e8, "1e+08"), (0.012, "0.012"), (1000.0, "1000"), (1e-5, "1e-05"), (8.0, "8")] {
+        for (n, text) in [(1.5, "1.5"), (1e8, "1e+08"), (0.012, "0.012"), (1000.0, "1000"), (1e-5, "1e-05"), (8.0, "8")]
+        {
             assert_eq!(number(&serde_json::Number::from_f64(n).unwrap()), text);
         }
     }

@@ -87,13 +87,13 @@ fn fits(value: &Value, shape: &Shape, path: &Path) -> Result<(), ComposeError> {
         (Shape::Map(inner), Value::Object(map)) => {
             map.iter().try_for_each(|(key, item)| fits(item, inner, &path.key(key)))
         }
-        (Shape::Keys(known), Value::Object(map)) => map.iter().try_for_each(|(key, item)| {
-            match known.binary_search_by(|(name, _)| (*name).cmp(key)) {
+        (Shape::Keys(known), Value::Object(map)) => {
+            map.iter().try_for_each(|(key, item)| match known.binary_search_by(|(name, _)| (*name).cmp(key)) {
                 Ok(at) => known.get(at).map_or(Ok(()), |(_, shape)| fits(item, shape, &path.key(key))),
                 Err(_) if key.starts_with("x-") => Ok(()),
                 Err(_) => Err(unknown(key, nearest(key, known)).at(path)),
-            }
-        }),
+            })
+        }
         _ => Err(wrong()),
     }
 }

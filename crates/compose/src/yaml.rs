@@ -278,7 +278,8 @@ fn number(text: &str) -> Option<Value> {
         i64::from_str_radix(rest, 8).ok()
     };
     let all_digits = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
-    let decimal = || if all_digits && (rest == "0" || !rest.starts_with('0')) { rest.parse::<i64>().ok() } else { None };
+    let decimal =
+        || if all_digits && (rest == "0" || !rest.starts_with('0')) { rest.parse::<i64>().ok() } else { None };
     let whole = radix(["0x", "0X"], 16).or_else(|| radix(["0o", "0O"], 8)).or_else(|| radix(["0b", "0B"], 2));
     if let Some(n) = whole.or_else(octal).or_else(decimal) {
         return Some(Value::from(if negative { n.checked_neg()? } else { n }));

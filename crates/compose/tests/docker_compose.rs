@@ -145,14 +145,32 @@ fn what_compose_refuses_is_refused() {
         ("services: {a: {image: x, foo: 1}}", "services.a additional properties 'foo' not allowed"),
         ("services: {a: {image: x, ports: [x]}}", "Invalid containerPort: x"),
         ("services: {a: {image: x, ports: 80}}", "services.a.ports must be a array"),
-        ("services: {a: {}}", "service \"a\" has neither an image nor a build context specified: invalid compose project"),
-        ("services: {a: {image: x, depends_on: [b]}}", "service \"a\" depends on undefined service \"b\": invalid compose project"),
-        ("services: {a: {image: x, networks: [b]}}", "service \"a\" refers to undefined network b: invalid compose project"),
+        (
+            "services: {a: {}}",
+            "service \"a\" has neither an image nor a build context specified: invalid compose project",
+        ),
+        (
+            "services: {a: {image: x, depends_on: [b]}}",
+            "service \"a\" depends on undefined service \"b\": invalid compose project",
+        ),
+        (
+            "services: {a: {image: x, networks: [b]}}",
+            "service \"a\" refers to undefined network b: invalid compose project",
+        ),
         ("foo: 1", "additional properties 'foo' not allowed"),
-        ("services: {a: {image: x, secrets: [q]}}", "service \"a\" refers to undefined secret q: invalid compose project"),
-        ("services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}", "dependency cycle detected: a -> b -> a"),
+        (
+            "services: {a: {image: x, secrets: [q]}}",
+            "service \"a\" refers to undefined secret q: invalid compose project",
+        ),
+        (
+            "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}",
+            "dependency cycle detected: a -> b -> a",
+        ),
         ("services: {a: {image: 1}}", "services.a.image must be a string"),
-        ("services: {a: {image: x, environment: {A: {}}}}", "services.a.environment.A must be a boolean, null, number or string"),
+        (
+            "services: {a: {image: x, environment: {A: {}}}}",
+            "services.a.environment.A must be a boolean, null, number or string",
+        ),
         ("services: {a: {image: \"${X:?no}\"}}", "required variable X is missing a value: no"),
         ("services: {a: {image: x, mem_limit: huge}}", "invalid size: 'huge'"),
         ("services: {a: {image: x, healthcheck: {interval: 5}}}", "services.a.healthcheck.interval must be a string"),
@@ -166,12 +184,18 @@ fn what_compose_refuses_is_refused() {
         ("services: {a: {image: x, pull_policy: foo}}", "pull_policy 'foo' does not match pattern"),
         ("services: {A B: {image: x}}", "services additional properties 'A B' not allowed"),
         ("services: {a: {image: x, healthcheck: {test: [a]}}}", "must start either by"),
-        ("volumes: {x: {external: true, driver: y}}\nservices: {a: {image: x}}", "volumes.x: conflicting parameters \"external\" and \"driver\" specified"),
+        (
+            "volumes: {x: {external: true, driver: y}}\nservices: {a: {image: x}}",
+            "volumes.x: conflicting parameters \"external\" and \"driver\" specified",
+        ),
         ("services: {a: {image: x, command: \"a 'b\"}}", "invalid command line string"),
         ("", "empty compose file"),
         ("a: b: c", "yaml: "),
         ("services: [a", "yaml: "),
-        ("services: {a: {image: x, cpus: 2, deploy: {resources: {limits: {memory: 1g}}}}}", "can't set distinct values on 'cpus'"),
+        (
+            "services: {a: {image: x, cpus: 2, deploy: {resources: {limits: {memory: 1g}}}}}",
+            "can't set distinct values on 'cpus'",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("compose.yaml"), text).unwrap();

@@ -95,7 +95,8 @@ networks: {one: , two: }
     let a = body(&made, "a");
     let host = &a["HostConfig"];
     assert_eq!(a["Env"], json!(["A=1"]));
-    let health = json!({"Test": ["CMD", "/a"], "Interval": 60_000_000_000_i64, "Retries": 2, "StartPeriod": 2_000_000_000_i64});
+    let health =
+        json!({"Test": ["CMD", "/a"], "Interval": 60_000_000_000_i64, "Retries": 2, "StartPeriod": 2_000_000_000_i64});
     assert_eq!(a["Healthcheck"], health);
     for (key, value) in [
         ("NanoCpus", json!(500_000_000)),
@@ -128,7 +129,10 @@ networks: {one: , two: }
     assert!(request::container(&made, n, &around).unwrap_err().what.contains("container missing"));
     around.containers.insert("base".into(), vec!["id1".into()]);
     let n = request::container(&made, n, &around).unwrap();
-    assert_eq!((&n["HostConfig"]["NetworkMode"], &n["Healthcheck"]), (&json!("container:id1"), &json!({"Test": ["NONE"]})));
+    assert_eq!(
+        (&n["HostConfig"]["NetworkMode"], &n["Healthcheck"]),
+        (&json!("container:id1"), &json!({"Test": ["NONE"]}))
+    );
     assert_eq!(n["HostConfig"]["VolumesFrom"], json!(["id1:ro"]));
 
     assert!(plan::written_files(&made).unwrap_err().fix.contains("set S"));
@@ -141,7 +145,10 @@ networks: {one: , two: }
     let a = request::container(&made, a, &around).unwrap();
     let mounts = a["HostConfig"]["Mounts"].as_array().unwrap();
     let find = |target: &str| mounts.iter().find(|m| m["Target"] == target).unwrap();
-    assert_eq!((&find("/c")["Source"], &find("/run/secrets/s")["ReadOnly"]), (&json!("/files/configs/c"), &json!(true)));
+    assert_eq!(
+        (&find("/c")["Source"], &find("/run/secrets/s")["ReadOnly"]),
+        (&json!("/files/configs/c"), &json!(true))
+    );
 }
 
 #[test]
@@ -169,23 +176,36 @@ fn a_run_changes_only_what_it_says() {
 
 #[test]
 fn circles_of_extends_and_include_end_with_their_names() {
-    let error = project_of([("compose.yaml", "services: {a: {extends: b}, b: {extends: {file: x.yaml, service: a}}}"),
-        ("x.yaml", "services: {a: {extends: {file: compose.yaml, service: b}}}")]).unwrap_err();
+    let error = project_of([
+        ("compose.yaml", "services: {a: {extends: b}, b: {extends: {file: x.yaml, service: a}}}"),
+        ("x.yaml", "services: {a: {extends: {file: compose.yaml, service: b}}}"),
+    ])
+    .unwrap_err();
     assert!(error.code == Code::Cycle && error.what.contains("b in /p/compose.yaml extends a in /p/x.yaml"), "{error}");
-    let error = project_of([("compose.yaml", "include: [x.yaml]\nservices: {a: {image: a}}"),
-        ("x.yaml", "include: [compose.yaml]\nservices: {b: {image: b}}")]).unwrap_err();
+    let error = project_of([
+        ("compose.yaml", "include: [x.yaml]\nservices: {a: {image: a}}"),
+        ("x.yaml", "include: [compose.yaml]\nservices: {b: {image: b}}"),
+    ])
+    .unwrap_err();
     assert!(error.code == Code::Cycle && error.what.contains("include cycle detected"), "{error}");
-    let error = project_of([("compose.yaml", "include: [x.yaml]\nservices: {a: {image: a}}"),
-        ("x.yaml", "services: {a: {image: b}}")]).unwrap_err();
+    let error = project_of([
+        ("compose.yaml", "include: [x.yaml]\nservices: {a: {image: a}}"),
+        ("x.yaml", "services: {a: {image: b}}"),
+    ])
+    .unwrap_err();
     assert_eq!((error.path.as_str(), error.what.as_str()), ("services.a", "conflicts with imported resource"));
 }
 
 #[test]
 fn errors_in_other_files_name_those_files() {
-    let error = project_of([("compose.yaml", "services: {a: {extends: {file: x.yaml, service: b}}}"),
-        ("x.yaml", "services: {b: {image: b, foo: 1}}")]).unwrap_err();
+    let error = project_of([
+        ("compose.yaml", "services: {a: {extends: {file: x.yaml, service: b}}}"),
+        ("x.yaml", "services: {b: {image: b, foo: 1}}"),
+    ])
+    .unwrap_err();
     assert_eq!(error.to_string(), "validating /p/x.yaml: services.b additional properties 'foo' not allowed");
-    let error = project_of([("compose.yaml", "services: {a: {image: a, env_file: e.env}}"), ("e.env", "A B=1")]).unwrap_err();
+    let error =
+        project_of([("compose.yaml", "services: {a: {image: a, env_file: e.env}}"), ("e.env", "A B=1")]).unwrap_err();
     assert!(error.to_string().starts_with("/p/e.env: services.a: line 1: "), "{error}");
     let error = project_of([("compose.yaml", "include: [gone.yaml]\nservices: {a: {image: a}}")]).unwrap_err();
     assert!(error.code == Code::File && error.file == "/p/gone.yaml", "{error}");
@@ -193,7 +213,8 @@ fn errors_in_other_files_name_those_files() {
 
 #[test]
 fn a_disabled_service_is_enabled_by_its_name() {
-    let text = "services: {a: {image: a}, b: {image: b, profiles: [p]}, c: {image: c, profiles: [p, q], depends_on: [b]}}";
+    let text =
+        "services: {a: {image: a}, b: {image: b, profiles: [p]}, c: {image: c, profiles: [p, q], depends_on: [b]}}";
     let memory = Memory([(PathBuf::from("/p/compose.yaml"), text.to_owned())].into());
     let names = |services: &[&str], profiles: &[&str]| {
         let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -215,24 +236,106 @@ fn a_disabled_service_is_enabled_by_its_name() {
 /// Words of Compose files, put together at random.
 fn hostile() -> impl Strategy<Value = String> {
     let words = [
-        "services", "a", "image", "build", "ports", "volumes", "networks", "depends_on", "environment", "command", "deploy",
-        "healthcheck", "secrets", "configs", "extends", "include", "name", "external", "labels", "test", "ulimits", "x-a",
-        "default", "resources", "limits", "memory", "env_file", "extra_hosts", "logging", "scale", "gpus", "devices",
-        "80:80", "1m", "${A:-", "}", "$", "/a:/b:ro", "1", "-1", "true", "null", "!reset", "!override", "&x", "*x", "<<",
-        "service:a", "\u{e9}",
+        "services",
+        "a",
+        "image",
+        "build",
+        "ports",
+        "volumes",
+        "networks",
+        "depends_on",
+        "environment",
+        "command",
+        "deploy",
+        "healthcheck",
+        "secrets",
+        "configs",
+        "extends",
+        "include",
+        "name",
+        "external",
+        "labels",
+        "test",
+        "ulimits",
+        "x-a",
+        "default",
+        "resources",
+        "limits",
+        "memory",
+        "env_file",
+        "extra_hosts",
+        "logging",
+        "scale",
+        "gpus",
+        "devices",
+        "80:80",
+        "1m",
+        "${A:-",
+        "}",
+        "$",
+        "/a:/b:ro",
+        "1",
+        "-1",
+        "true",
+        "null",
+        "!reset",
+        "!override",
+        "&x",
+        "*x",
+        "<<",
+        "service:a",
+        "\u{e9}",
     ];
     let marks = [": ", ":\n  ", ":\n    ", "\n", "\n  ", "\n    ", "\n  - ", "{", "}", "[", "]", ", ", " ", "'"];
-    let piece = (proptest::sample::select(&words[..]).prop_map(str::to_owned), proptest::sample::select(&marks[..]));
+    let piece =
+        (proptest::sample::select(words.to_vec()).prop_map(str::to_owned), proptest::sample::select(marks.to_vec()));
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.into_iter().map(|(w, m)| w + m).collect())
 }
 
 /// Trees of the right keys with values of any kind.
 fn trees() -> impl Strategy<Value = Value> {
     let keys = [
-        "image", "build", "ports", "volumes", "networks", "depends_on", "environment", "command", "deploy", "healthcheck",
-        "secrets", "configs", "labels", "ulimits", "extra_hosts", "logging", "scale", "gpus", "devices", "post_start",
-        "env_file", "tmpfs", "expose", "blkio_config", "stop_grace_period", "mem_limit", "cpus", "test", "target", "source",
-        "type", "a", "replicas", "resources", "limits", "memory", "x-a", "context", "args", "published", "mode",
+        "image",
+        "build",
+        "ports",
+        "volumes",
+        "networks",
+        "depends_on",
+        "environment",
+        "command",
+        "deploy",
+        "healthcheck",
+        "secrets",
+        "configs",
+        "labels",
+        "ulimits",
+        "extra_hosts",
+        "logging",
+        "scale",
+        "gpus",
+        "devices",
+        "post_start",
+        "env_file",
+        "tmpfs",
+        "expose",
+        "blkio_config",
+        "stop_grace_period",
+        "mem_limit",
+        "cpus",
+        "test",
+        "target",
+        "source",
+        "type",
+        "a",
+        "replicas",
+        "resources",
+        "limits",
+        "memory",
+        "x-a",
+        "context",
+        "args",
+        "published",
+        "mode",
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -244,11 +347,15 @@ fn trees() -> impl Strategy<Value = Value> {
     let tree = leaf.prop_recursive(4, 40, 5, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::btree_map(proptest::sample::select(&keys[..]).prop_map(str::to_owned), inner, 0..5)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(
+                proptest::sample::select(keys.to_vec()).prop_map(str::to_owned),
+                inner,
+                0..5
+            )
+            .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     });
-    proptest::collection::btree_map(proptest::sample::select(&keys[..]).prop_map(str::to_owned), tree, 0..4)
+    proptest::collection::btree_map(proptest::sample::select(keys.to_vec()).prop_map(str::to_owned), tree, 0..4)
         .prop_map(|map| Value::Object(map.into_iter().collect()))
 }
 

@@ -151,6 +151,8 @@ async fn ask_daemon(client: &crate::client::Client, command: Command) -> Outcome
         Command::Volume(command) => volume::run(client, command).await,
         Command::Program(command) => program::run(client, command).await,
         Command::System(command) => system::run(client, command).await,
-        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) | Command::Compose(_) => Ok(0),
+        Command::Daemon(_) | Command::Completion { .. } | Command::Man | Command::Logout(_) | Command::Compose(_) => {
+            Ok(0)
+        }
     }
 }

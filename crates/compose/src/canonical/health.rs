@@ -17,9 +17,9 @@ pub(super) fn canonical(service: &mut Map<String, Value>, path: &Path) -> Result
         health.remove("disable");
     }
     if let Some(Value::String(text)) = health.get("retries") {
-        let number: u64 = text.parse().map_err(|_| {
-            super::value_error(format!("{text:?} is no whole number")).at(path.key("retries"))
-        })?;
+        let number: u64 = text
+            .parse()
+            .map_err(|_| super::value_error(format!("{text:?} is no whole number")).at(path.key("retries")))?;
         health.insert("retries".into(), number.into());
     }
     match health.get("test") {

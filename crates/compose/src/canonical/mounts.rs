@@ -31,7 +31,9 @@ fn long(mut mount: Map<String, Value>, path: &Path) -> Result<Value, ComposeErro
     }
     match mount.get("target").and_then(Value::as_str) {
         None | Some("") => {
-            return Err(super::value_error("a mount needs a target").at(path).fix("write target: /path/in/the/container"));
+            return Err(super::value_error("a mount needs a target")
+                .at(path)
+                .fix("write target: /path/in/the/container"));
         }
         Some(target) => {
             let target = clean(target);
@@ -39,7 +41,9 @@ fn long(mut mount: Map<String, Value>, path: &Path) -> Result<Value, ComposeErro
         }
     }
     if kind == "bind" && !mount.contains_key("source") {
-        return Err(super::value_error("invalid mount config for type \"bind\": field Source must not be empty").at(path));
+        return Err(
+            super::value_error("invalid mount config for type \"bind\": field Source must not be empty").at(path)
+        );
     }
     if mount.get("read_only") == Some(&Value::Bool(false)) {
         mount.remove("read_only");

@@ -58,7 +58,9 @@ fn short_form(written: &str) -> Result<Vec<Value>, ComposeError> {
     let outside = if published.is_empty() { None } else { Some(range(published, "hostPort")?) };
     let same = outside.is_none_or(|o| o.1 - o.0 == targets.1 - targets.0);
     if !same && targets.0 != targets.1 {
-        return Err(invalid(format!("Invalid ranges specified for container and host Ports: {target} and {published}")));
+        return Err(invalid(format!(
+            "Invalid ranges specified for container and host Ports: {target} and {published}"
+        )));
     }
     let ports = (targets.0..=targets.1).enumerate().map(|(i, target)| {
         let mut port = json!({"mode": "ingress", "target": target, "protocol": protocol});
@@ -100,7 +102,13 @@ mod tests {
         let shown = |text: &str| {
             let ports = short_form(text).unwrap();
             let one = |p: &Value| {
-                format!("{}:{}:{}/{}", text_of(p, "host_ip"), text_of(p, "published"), p["target"], text_of(p, "protocol"))
+                format!(
+                    "{}:{}:{}/{}",
+                    text_of(p, "host_ip"),
+                    text_of(p, "published"),
+                    p["target"],
+                    text_of(p, "protocol")
+                )
             };
             ports.iter().map(one).collect::<Vec<_>>().join(" ")
         };
@@ -115,7 +123,9 @@ mod tests {
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }
-        for wrong in ["x", "", "80:80:80:80", "80-79", "1-65535", "1-2:1-3", "70000", "80/x", "::1:90:90", "a:80:80", "+1"] {
+        for wrong in
+            ["x", "", "80:80:80:80", "80-79", "1-65535", "1-2:1-3", "70000", "80/x", "::1:90:90", "a:80:80", "+1"]
+        {
             assert!(short_form(wrong).is_err(), "{wrong}");
         }
     }

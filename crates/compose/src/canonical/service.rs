@@ -49,7 +49,8 @@ pub(super) fn canonical(service: &mut Map<String, Value>, path: &Path) -> Result
     for name in ["cpus", "cpu_percent"] {
         real(service, name, path)?;
     }
-    for name in ["cpu_shares", "cpu_quota", "cpu_period", "cpu_rt_period", "cpu_rt_runtime", "cpu_count", "pids_limit"] {
+    for name in ["cpu_shares", "cpu_quota", "cpu_period", "cpu_rt_period", "cpu_rt_runtime", "cpu_count", "pids_limit"]
+    {
         whole(service, name, path)?;
     }
     build::canonical(service, path)?;
@@ -123,9 +124,9 @@ fn whole(map: &mut Map<String, Value>, name: &str, path: &Path) -> Result<(), Co
     let written = text(value);
     // Some of them are times in microseconds, which may have a unit.
     let number = written.parse().ok().or_else(|| quantity::nanoseconds(&written).ok().map(|ns| ns / 1000));
-    *value = number.map(i64::into).ok_or_else(|| {
-        value_error(format!("{written:?} is no whole number")).at(path.key(name))
-    })?;
+    *value = number
+        .map(i64::into)
+        .ok_or_else(|| value_error(format!("{written:?} is no whole number")).at(path.key(name)))?;
     Ok(())
 }
 

@@ -66,9 +66,8 @@ fn environment(service: &Service) -> Value {
 
 fn own_labels(project: &Project, service: &Service, around: &Surroundings) -> BTreeMap<String, String> {
     let mut all = service.labels.clone();
-    let paths = |paths: &[std::path::PathBuf]| {
-        paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(",")
-    };
+    let paths =
+        |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(",");
     let one_off = around.one_off.as_ref();
     let mut add = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
     add(labels::PROJECT, project.name.clone());

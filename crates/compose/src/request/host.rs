@@ -50,10 +50,7 @@ const SIZES: &[(&str, &str)] = &[
     ("shm_size", "ShmSize"),
 ];
 
-pub(super) fn config(
-    service: &Service,
-    around: &Surroundings,
-) -> Result<Map<String, Value>, ComposeError> {
+pub(super) fn config(service: &Service, around: &Surroundings) -> Result<Map<String, Value>, ComposeError> {
     let mut host = Map::new();
     let mut passed = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -75,9 +72,13 @@ pub(super) fn config(
     // The daemon separates name and address by a colon.
     passed("ExtraHosts", hosts.map(|h| h.iter().filter_map(Value::as_str).map(|h| h.replacen('=', ":", 1)).collect()));
     passed("RestartPolicy", Some(restart(service)));
-    passed("LogConfig", service.logging.as_ref().map(|log| {
-        json!({"Type": log.driver.as_deref().unwrap_or_default(), "Config": log.options})
-    }));
+    passed(
+        "LogConfig",
+        service
+            .logging
+            .as_ref()
+            .map(|log| json!({"Type": log.driver.as_deref().unwrap_or_default(), "Config": log.options})),
+    );
     passed("PortBindings", Some(bindings(service)));
     passed("ReadonlyRootfs", Some(service.read_only.into()));
     if !service.ulimits.is_empty() {
@@ -172,8 +173,6 @@ fn volumes_from(service: &Service, around: &Surroundings) -> Value {
 fn devices(service: &Service) -> Option<Value> {
     let text = |device: &Value, key: &str| device.get(key).cloned().unwrap_or_default();
     let list = service.config.get("devices")?.as_array()?;
-    let one = |d: &Value| {
-        json!({"PathOnHost": text(d, "source"), "PathInContainer": text(d, "target"), "CgroupPermissions": text(d, "permissions")})
-    };
+    let one = |d: &Value| json!({"PathOnHost": text(d, "source"), "PathInContainer": text(d, "target"), "CgroupPermissions": text(d, "permissions")});
     Some(list.iter().map(one).collect())
 }

@@ -134,10 +134,7 @@ const PORT: Shape = OneOf(&[
 const MOUNT: Shape = OneOf(&[
     Text,
     Keys(&[
-        (
-            "bind",
-            Keys(&[("create_host_path", Bool), ("propagation", Text), ("recursive", Text), ("selinux", Text)]),
-        ),
+        ("bind", Keys(&[("create_host_path", Bool), ("propagation", Text), ("recursive", Text), ("selinux", Text)])),
         ("consistency", Text),
         ("image", Keys(&[("subpath", Text)])),
         ("read_only", Bool),
@@ -149,13 +146,10 @@ const MOUNT: Shape = OneOf(&[
     ]),
 ]);
 
-const DEPENDS: Shape =
-    OneOf(&[TEXTS, Map(&Keys(&[("condition", Text), ("required", Bool), ("restart", Bool)]))]);
+const DEPENDS: Shape = OneOf(&[TEXTS, Map(&Keys(&[("condition", Text), ("required", Bool), ("restart", Bool)]))]);
 
-const ENV_FILE: Shape = OneOf(&[
-    Text,
-    List(&OneOf(&[Text, Keys(&[("format", Text), ("path", Text), ("required", Bool)])])),
-]);
+const ENV_FILE: Shape =
+    OneOf(&[Text, List(&OneOf(&[Text, Keys(&[("format", Text), ("path", Text), ("required", Bool)])]))]);
 
 /// A service.
 pub(super) const SERVICE: Shape = Keys(&[
@@ -194,10 +188,7 @@ pub(super) const SERVICE: Shape = Keys(&[
     ("deploy", DEPLOY),
     ("develop", Any),
     ("device_cgroup_rules", TEXTS),
-    (
-        "devices",
-        List(&OneOf(&[Text, Keys(&[("permissions", Text), ("source", Text), ("target", Text)])])),
-    ),
+    ("devices", List(&OneOf(&[Text, Keys(&[("permissions", Text), ("source", Text), ("target", Text)])]))),
     ("dns", TEXT_OR_LIST),
     ("dns_opt", TEXTS),
     ("dns_search", TEXT_OR_LIST),

@@ -16,17 +16,13 @@ pub(super) const HOSTS: Shape = OneOf(&[Map(&TEXT_OR_LIST), TEXTS]);
 /// Limits: `nofile: 10` or `nofile: {soft, hard}`.
 pub(super) const ULIMITS: Shape = Map(&OneOf(&[Whole, Keys(&[("hard", Whole), ("soft", Whole)])]));
 /// References to configs and secrets.
-pub(super) const GRANTS: Shape = List(&OneOf(&[
-    Text,
-    Keys(&[("gid", Text), ("mode", Number), ("source", Text), ("target", Text), ("uid", Text)]),
-]));
+pub(super) const GRANTS: Shape =
+    List(&OneOf(&[Text, Keys(&[("gid", Text), ("mode", Number), ("source", Text), ("target", Text), ("uid", Text)])]));
 
 const EXTERNAL: Shape = OneOf(&[Bool, Text, Keys(&[("name", Text)])]);
 
-const INCLUDE: Shape = OneOf(&[
-    Text,
-    Keys(&[("env_file", TEXT_OR_LIST), ("path", TEXT_OR_LIST), ("project_directory", Text)]),
-]);
+const INCLUDE: Shape =
+    OneOf(&[Text, Keys(&[("env_file", TEXT_OR_LIST), ("path", TEXT_OR_LIST), ("project_directory", Text)])]);
 
 const NETWORK: Shape = Keys(&[
     ("attachable", Bool),
@@ -41,12 +37,7 @@ const NETWORK: Shape = Keys(&[
         Keys(&[
             (
                 "config",
-                List(&Keys(&[
-                    ("aux_addresses", Map(&Text)),
-                    ("gateway", Text),
-                    ("ip_range", Text),
-                    ("subnet", Text),
-                ])),
+                List(&Keys(&[("aux_addresses", Map(&Text)), ("gateway", Text), ("ip_range", Text), ("subnet", Text)])),
             ),
             ("driver", Text),
             ("options", Map(&Text)),
@@ -56,13 +47,8 @@ const NETWORK: Shape = Keys(&[
     ("name", Text),
 ]);
 
-const VOLUME: Shape = Keys(&[
-    ("driver", Text),
-    ("driver_opts", Map(&Scalar)),
-    ("external", EXTERNAL),
-    ("labels", PAIRS),
-    ("name", Text),
-]);
+const VOLUME: Shape =
+    Keys(&[("driver", Text), ("driver_opts", Map(&Scalar)), ("external", EXTERNAL), ("labels", PAIRS), ("name", Text)]);
 
 const SECRET: Shape = Keys(&[
     ("content", Text),

@@ -54,8 +54,7 @@ pub(super) async fn create(
         let named = options.named.is_empty() || options.named.contains(name);
         let recreate = if named { options.recreate } else { options.recreate_dependencies };
         let existing = own.iter().map(|c| c.existing()).collect();
-        let steps =
-            plan::converge(existing, service.replicas(), &hash::service(service), &image, recreate, shared);
+        let steps = plan::converge(existing, service.replicas(), &hash::service(service), &image, recreate, shared);
         let mut kept = Vec::new();
         for one in steps {
             let maker = Maker { client, project, service, image: &image, written: &written, ids: &ids, options };

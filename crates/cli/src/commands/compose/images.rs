@@ -72,7 +72,9 @@ async fn one(
         build::one(client, project, service, &build::Flags { quiet: policy.quiet, ..build::Flags::default() }).await?;
     } else if always || there.is_none() {
         if pull == "never" {
-            return Err(CliError::new(format!("No such image: {name}")).why("its pull policy is never").fix("build or pull it"));
+            return Err(CliError::new(format!("No such image: {name}"))
+                .why("its pull policy is never")
+                .fix("build or pull it"));
         }
         step("Image", name, "Pulling");
         registry::fetch(client, name, service.platform.as_deref(), policy.quiet).await?;

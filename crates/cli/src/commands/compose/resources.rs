@@ -56,10 +56,14 @@ fn no_external(kind: &str, name: &str) -> CliError {
 
 /// One that is there has to be the project's own, and made from the same.
 fn same(kind: &str, title: &str, name: &str, there: &Value, body: &Value, label: &str) -> Result<(), CliError> {
-    let of = |value: &Value, label: &str| value.pointer(&format!("/Labels/{label}")).and_then(Value::as_str).map(str::to_owned);
+    let of = |value: &Value, label: &str| {
+        value.pointer(&format!("/Labels/{label}")).and_then(Value::as_str).map(str::to_owned)
+    };
     if of(there, label).is_none() {
         if kind == "volume" {
-            errln!("warning: volume {name:?} already exists but was not created by Compose. Use `external: true` to use an existing volume");
+            errln!(
+                "warning: volume {name:?} already exists but was not created by Compose. Use `external: true` to use an existing volume"
+            );
             return Ok(());
         }
         return Err(CliError::new(format!("{kind} {name} was found but has incorrect label {label} set to \"\""))

@@ -117,8 +117,10 @@ pub(super) async fn run(place: Place, args: RunArgs) -> Outcome {
         await_conditions(&place, &project, &service).await?;
     }
     let slug = slug()?;
-    let mut around = sprat_compose::plan::surroundings(&project, &service, 1, ids.get(&args.service).map_or("", String::as_str));
-    around.name = args.name.clone().unwrap_or_else(|| format!("{}-{}-run-{}", project.name, service.name, short(&slug)));
+    let mut around =
+        sprat_compose::plan::surroundings(&project, &service, 1, ids.get(&args.service).map_or("", String::as_str));
+    around.name =
+        args.name.clone().unwrap_or_else(|| format!("{}-{}-run-{}", project.name, service.name, short(&slug)));
     around.files = files::write(&project)?;
     for container in containers::of_project(client, &project.name).await?.into_iter().filter(|c| !c.one_off) {
         around.containers.entry(container.service).or_default().push(container.id);

@@ -58,8 +58,7 @@ impl Stream {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(CliError::new("the daemon does not attach").why(format!("it answered {}", response.status())));
         }
-        let upgraded =
-            hyper::upgrade::on(response).await.map_err(|e| CliError::new("the attachment broke").why(e))?;
+        let upgraded = hyper::upgrade::on(response).await.map_err(|e| CliError::new("the attachment broke").why(e))?;
         let (from, to) = tokio::io::split(TokioIo::new(upgraded));
         let buffer = vec![0; 32 * 1024];
         Ok((Self { from: From::Connection(from), pieces: Pieces::new(raw), buffer }, to))
@@ -144,13 +143,19 @@ mod tests {
 
     #[test]
     fn pieces_are_whole_whatever_was_read_at_once() {
-        let bytes = [&[1, 0, 0, 0, 0, 0, 0, 3][..], b"abc", &[2, 0, 0, 0, 0, 0, 0, 0], &[2, 0, 0, 0, 0, 0, 0, 2], b"de"].concat();
+        let bytes =
+            [&[1, 0, 0, 0, 0, 0, 0, 3][..], b"abc", &[2, 0, 0, 0, 0, 0, 0, 0], &[2, 0, 0, 0, 0, 0, 0, 2], b"de"]
+                .concat();
         for size in 1..bytes.len() {
             let mut pieces = Pieces::new(false);
             let (mut out, mut err) = (Vec::new(), Vec::new());
             for part in bytes.chunks(size) {
                 let each = &mut |stream, data: &[u8]| {
-                    if stream == 2 { err.extend_from_slice(data) } else { out.extend_from_slice(data) }
+                    if stream == 2 {
+                        err.extend_from_slice(data)
+                    } else {
+                        out.extend_from_slice(data)
+                    }
                     Ok(())
                 };
                 pieces.take(part, each).unwrap();

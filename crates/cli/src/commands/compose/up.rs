@@ -196,8 +196,7 @@ async fn make(
     let recreate_dependencies = if recreate == Recreate::Never { recreate } else { options.recreate_dependencies };
     let named = services.iter().cloned().collect();
     let options = Options { recreate, recreate_dependencies, named, ..options };
-    let policy =
-        Policy { build: args.build, no_build: args.no_build, pull: args.pull.clone(), quiet: args.quiet_pull };
+    let policy = Policy { build: args.build, no_build: args.no_build, pull: args.pull.clone(), quiet: args.quiet_pull };
     let needed: Vec<_> = wanted.iter().filter_map(|name| project.services.get(name)).collect();
     let images = images::ensure(client, &project, &needed, &policy).await?;
     orphans(place, &project, args.remove_orphans).await?;
@@ -264,6 +263,8 @@ fn shown_services(making: &Making, args: &UpArgs) -> Result<BTreeSet<String>, Cl
         args.services.iter().cloned().collect()
     };
     shown.retain(|name| !args.no_attach.contains(name));
-    shown.retain(|name| args.attach.contains(name) || project.services.get(name).is_some_and(|s| s.attach != Some(false)));
+    shown.retain(|name| {
+        args.attach.contains(name) || project.services.get(name).is_some_and(|s| s.attach != Some(false))
+    });
     Ok(shown)
 }
