@@ -287,7 +287,8 @@ fn hostile() -> impl Strategy<Value = String> {
         "\u{e9}",
     ];
     let marks = [": ", ":\n  ", ":\n    ", "\n", "\n  ", "\n    ", "\n  - ", "{", "}", "[", "]", ", ", " ", "'"];
-    let piece = (proptest::sample::select(words.to_vec()).prop_map(str::to_owned), proptest::sample::select(marks.to_vec()));
+    let piece =
+        (proptest::sample::select(words.to_vec()).prop_map(str::to_owned), proptest::sample::select(marks.to_vec()));
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.into_iter().map(|(w, m)| w + m).collect())
 }
 
@@ -346,8 +347,12 @@ fn trees() -> impl Strategy<Value = Value> {
     let tree = leaf.prop_recursive(4, 40, 5, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::btree_map(proptest::sample::select(keys.to_vec()).prop_map(str::to_owned), inner, 0..5)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(
+                proptest::sample::select(keys.to_vec()).prop_map(str::to_owned),
+                inner,
+                0..5
+            )
+            .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     });
     proptest::collection::btree_map(proptest::sample::select(keys.to_vec()).prop_map(str::to_owned), tree, 0..4)

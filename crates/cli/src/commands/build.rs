@@ -68,8 +68,24 @@ pub(crate) struct BuildArgs {
 
 /// `sprat build`
 pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
+    let id = image(client, &args, !args.quiet).await?;
+    if let Some(file) = &args.iidfile {
+        std::fs::write(file, &id).map_err(|e| {
+            CliError::new(format!("cannot write the image's id to {}", file.display()))
+                .why(e)
+                .fix(format!("name another --iidfile; the image is there: {id}"))
+        })?;
+    }
+    if args.quiet {
+        outln!("{id}");
+    }
+    Ok(0)
+}
+
+/// Builds, and gives the image's id. `verbose` shows all lines; else they are shown if the build fails.
+pub(super) async fn image(client: &Client, args: &BuildArgs, verbose: bool) -> Result<String, CliError> {
     let activity = Activity::start(args.quiet);
-    let context = context(&args, &activity)?;
+    let context = context(args, &activity)?;
     let build_args: BTreeMap<String, Option<String>> = args
         .build_arg
         .iter()
@@ -92,18 +108,7 @@ pub(crate) async fn run(client: &Client, args: BuildArgs) -> Outcome {
         query = query.add("t", tag);
     }
     activity.stop();
-    let id = send(client, &query.path(), context, &activity, !args.quiet).await?;
-    if let Some(file) = &args.iidfile {
-        std::fs::write(file, &id).map_err(|e| {
-            CliError::new(format!("cannot write the image's id to {}", file.display()))
-                .why(e)
-                .fix(format!("name another --iidfile; the image is there: {id}"))
-        })?;
-    }
-    if args.quiet {
-        outln!("{id}");
-    }
-    Ok(0)
+    send(client, &query.path(), context, &activity, verbose).await
 }
 
 /// What is built: standard input, or what the path names.

@@ -46,6 +46,9 @@ pub(crate) struct Flags {
     /// Build what these depend on too
     #[arg(long)]
     pub with_dependencies: bool,
+    /// The build itself is what was asked for, so that its log is output
+    #[arg(skip = true)]
+    pub verbose: bool,
 }
 
 /// `sprat compose build`
@@ -93,10 +96,13 @@ pub(super) async fn one(client: &Client, project: &Project, service: &Service, f
         quiet: flags.quiet,
         path: context.to_path_buf(),
     };
-    single::run(client, args).await.map_err(|mut error| {
+    let id = single::image(client, &args, flags.verbose && !flags.quiet).await.map_err(|mut error| {
         error.what = format!("services.{}: {}", service.name, error.what);
         error
     })?;
+    if flags.quiet && flags.verbose {
+        outln!("{id}");
+    }
     step("Image", &name, "Built");
     Ok(())
 }
