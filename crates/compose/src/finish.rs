@@ -11,6 +11,7 @@ use crate::load::Loader;
 use crate::locate::Request;
 use crate::path::Path;
 use crate::project::{Project, Service};
+use crate::tree::set;
 use crate::{check, env_file, order};
 
 type Object = Map<String, Value>;
@@ -182,7 +183,7 @@ fn defaults(service: &mut Object) {
     for secret in service.get_mut("secrets").and_then(Value::as_array_mut).into_iter().flatten() {
         if secret.get("target").is_none() {
             let source = secret.get("source").and_then(Value::as_str).unwrap_or_default();
-            secret["target"] = format!("/run/secrets/{source}").into();
+            set(secret, "target", format!("/run/secrets/{source}"));
         }
     }
     let empty = service.get("networks").and_then(Value::as_object).is_none_or(Map::is_empty);
@@ -223,9 +224,9 @@ fn implied_dependencies(service: &mut Object) {
         if depends.get(&name).is_none() {
             let mut dependency = json!({"condition": "service_started", "required": true});
             if restart {
-                dependency["restart"] = true.into();
+                set(&mut dependency, "restart", true);
             }
-            depends[name] = dependency;
+            set(depends, &name, dependency);
         }
     }
 }

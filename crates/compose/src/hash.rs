@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::project::{Network, Service, Volume};
+use crate::tree::set;
 
 /// What may change without a new container.
 const IGNORED: [&str; 5] = ["build", "pull_policy", "scale", "depends_on", "profiles"];
@@ -90,7 +91,7 @@ pub fn network(_: &Network, entry: &Value) -> String {
 pub fn volume(volume: &Volume, entry: &Value) -> String {
     let mut entry = entry.clone();
     if volume.driver.is_none() {
-        entry["driver"] = "local".into();
+        set(&mut entry, "driver", "local");
     }
     of(&entry, VOLUME)
 }

@@ -29,6 +29,7 @@ mod project;
 mod quantity;
 pub mod request;
 mod schema;
+mod tree;
 mod variables;
 mod words;
 mod yaml;

@@ -1,6 +1,8 @@
 //! The canonical form, field by field, and the hashes, against Docker Compose itself: `SPRAT_TEST_COMPOSE` names its program.
 //! Without that, nothing is compared here.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,8 +44,8 @@ fn theirs(case: &str, files: &[&str], profiles: &[&str], args: &[&str]) -> Optio
     let program = std::env::var_os("SPRAT_TEST_COMPOSE")?;
     let mut command = Command::new(program);
     command.env_clear().envs(SHELL).current_dir(folder(case));
-    files.iter().for_each(|file| drop(command.args(["-f", file])));
-    profiles.iter().for_each(|profile| drop(command.args(["--profile", profile])));
+    command.args(files.iter().flat_map(|file| ["-f", file]));
+    command.args(profiles.iter().flat_map(|profile| ["--profile", profile]));
     let output = command.arg("config").args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Some(if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) })
@@ -84,7 +86,7 @@ fn compare_hashes(case: &str, files: &[&str]) {
     for line in hashes.unwrap().lines() {
         let (name, hash) = line.split_once(' ').unwrap();
         if !with_files.contains(&name) {
-            assert_eq!(sprat_compose::hash::service(&project.services[name]), hash, "{case}: {name}");
+            assert_eq!(sprat_compose::hash::service(project.service(name).unwrap()), hash, "{case}: {name}");
         }
     }
 }

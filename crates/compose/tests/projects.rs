@@ -1,5 +1,7 @@
 //! Projects from files in memory: what they come to, what is sent to the daemon, and what is refused.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{drop_empty, text};
 use crate::error::ComposeError;
 use crate::path::Path;
+use crate::tree::set;
 
 /// The long forms of all.
 pub(super) fn canonical(service: &mut Map<String, Value>, path: &Path) -> Result<(), ComposeError> {
@@ -81,17 +82,17 @@ fn short_form(written: &str) -> Result<Value, ComposeError> {
     let mut options = if bind { json!({"create_host_path": true}) } else { json!({}) };
     for option in parts.next().unwrap_or_default().split(',') {
         match option {
-            "ro" => mount["read_only"] = true.into(),
-            "z" | "Z" if bind => options["selinux"] = option.into(),
-            "nocopy" if !bind => options["nocopy"] = true.into(),
+            "ro" => set(&mut mount, "read_only", true),
+            "z" | "Z" if bind => set(&mut options, "selinux", option),
+            "nocopy" if !bind => set(&mut options, "nocopy", true),
             "shared" | "rshared" | "slave" | "rslave" | "private" | "rprivate" if bind => {
-                options["propagation"] = option.into();
+                set(&mut options, "propagation", option);
             }
             // What is unknown does nothing, as in Compose.
             _ => {}
         }
     }
-    mount[if bind { "bind" } else { "volume" }] = options;
+    set(&mut mount, if bind { "bind" } else { "volume" }, options);
     Ok(mount)
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::text;
 use crate::error::ComposeError;
 use crate::path::Path;
+use crate::tree::set;
 
 /// Ports that one range may have.
 const LONGEST_RANGE: u16 = 4096;
@@ -65,11 +66,11 @@ fn short_form(written: &str) -> Result<Vec<Value>, ComposeError> {
     let ports = (targets.0..=targets.1).enumerate().map(|(i, target)| {
         let mut port = json!({"mode": "ingress", "target": target, "protocol": protocol});
         if !address.is_empty() {
-            port["host_ip"] = address.into();
+            set(&mut port, "host_ip", address);
         }
         match outside {
-            Some((first, _)) if same => port["published"] = (usize::from(first) + i).to_string().into(),
-            Some((first, last)) => port["published"] = format!("{first}-{last}").into(),
+            Some((first, _)) if same => set(&mut port, "published", (usize::from(first) + i).to_string()),
+            Some((first, last)) => set(&mut port, "published", format!("{first}-{last}")),
             None => {}
         }
         port

@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value, json};
 use super::{build, drop_empty, health, mounts, pairs, ports, text, value_error};
 use crate::error::ComposeError;
 use crate::path::Path;
+use crate::tree::set;
 use crate::{quantity, words};
 
 /// Lists of text, or one text.
@@ -171,7 +172,7 @@ fn deploy(service: &mut Map<String, Value>, path: &Path) -> Result<(), ComposeEr
         real(resources, "cpus", &path)?;
         for device in resources.get_mut("devices").and_then(Value::as_array_mut).into_iter().flatten() {
             if device.get("count").and_then(Value::as_str) == Some("all") {
-                device["count"] = (-1).into();
+                set(device, "count", -1);
             }
         }
     }
@@ -227,7 +228,7 @@ pub(super) fn grants(map: &mut Map<String, Value>, name: &str) {
             *item = json!({ "source": item });
         }
         if let Some(Value::Number(mode)) = item.get("mode") {
-            item["mode"] = format!("0{:o}", mode.as_u64().unwrap_or_default()).into();
+            set(item, "mode", format!("0{:o}", mode.as_u64().unwrap_or_default()));
         }
     }
     drop_empty(map, &[name]);

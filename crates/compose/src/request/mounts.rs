@@ -6,6 +6,7 @@ use super::Surroundings;
 use crate::error::{Code, ComposeError};
 use crate::project::{Grant, Mount, Project, Service, Source};
 use crate::quantity;
+use crate::tree::set;
 
 /// Adds `Binds`, `Mounts` and `Tmpfs`.
 pub(super) fn add(
@@ -65,30 +66,30 @@ fn as_mount(project: &Project, mount: &Mount, around: &Surroundings) -> Result<V
     match (mount.kind.as_str(), &mount.source) {
         ("volume", Some(source)) => {
             let name = project.volumes.get(source).map_or(source, |volume| &volume.name);
-            body["Source"] = json!(name);
+            set(&mut body, "Source", json!(name));
         }
         // A volume without a name is the one that the container before had.
         ("volume", None) => {
             if let Some((_, name)) = around.inherited.iter().find(|(target, _)| *target == mount.target) {
-                body["Source"] = json!(name);
+                set(&mut body, "Source", json!(name));
             }
         }
-        (_, Some(source)) => body["Source"] = json!(source),
+        (_, Some(source)) => set(&mut body, "Source", json!(source)),
         (_, None) => {}
     }
     match mount.kind.as_str() {
         "bind" => {
             if let Some(propagation) = &mount.bind.propagation {
-                body["BindOptions"] = json!({ "Propagation": propagation });
+                set(&mut body, "BindOptions", json!({ "Propagation": propagation }));
             }
         }
         "volume" => {
             let options = &mount.volume;
             let mut written = json!({"NoCopy": options.nocopy, "Labels": options.labels});
             if let Some(subpath) = &options.subpath {
-                written["Subpath"] = json!(subpath);
+                set(&mut written, "Subpath", json!(subpath));
             }
-            body["VolumeOptions"] = written;
+            set(&mut body, "VolumeOptions", written);
         }
         "tmpfs" => {
             let size = mount.tmpfs.size.as_deref().map(quantity::bytes).transpose()?.unwrap_or_default();
@@ -97,7 +98,7 @@ fn as_mount(project: &Project, mount: &Mount, around: &Surroundings) -> Result<V
                 Some(Value::String(mode)) => u64::from_str_radix(mode, 8).unwrap_or_default(),
                 _ => 0,
             };
-            body["TmpfsOptions"] = json!({"SizeBytes": size, "Mode": mode});
+            set(&mut body, "TmpfsOptions", json!({"SizeBytes": size, "Mode": mode}));
         }
         "image" => {}
         other => {

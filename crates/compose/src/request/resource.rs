@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::project::Project;
+use crate::tree::set;
 use crate::{hash, labels};
 
 /// The body for a network, by its name in the project; nothing for one that is there already.
@@ -59,10 +60,10 @@ pub fn volume(project: &Project, key: &str) -> Option<Value> {
     let own = own_labels(project, &volume.labels, labels::VOLUME, key, hash::volume(volume, &entry));
     let mut body = json!({"Name": volume.name, "Labels": own});
     if let Some(driver) = &volume.driver {
-        body["Driver"] = json!(driver);
+        set(&mut body, "Driver", json!(driver));
     }
     if !volume.driver_opts.is_empty() {
-        body["DriverOpts"] = json!(volume.driver_opts);
+        set(&mut body, "DriverOpts", json!(volume.driver_opts));
     }
     Some(body)
 }

@@ -129,10 +129,14 @@ pub(super) async fn run(place: Place, args: RunArgs) -> Outcome {
     let tty = !args.no_tty && !args.detach && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let stdin = args.interactive && !args.detach;
     let mut body = request::container(&project, &service, &around)?;
-    for (key, value) in [("Tty", tty), ("OpenStdin", stdin), ("StdinOnce", stdin), ("AttachStdin", stdin)] {
-        body[key] = json!(value);
+    if let Some(map) = body.as_object_mut() {
+        for (key, value) in [("Tty", tty), ("OpenStdin", stdin), ("StdinOnce", stdin), ("AttachStdin", stdin)] {
+            map.insert(key.to_owned(), json!(value));
+        }
+        if let Some(host) = map.get_mut("HostConfig").and_then(serde_json::Value::as_object_mut) {
+            host.insert("AutoRemove".to_owned(), json!(args.rm));
+        }
     }
-    body["HostConfig"]["AutoRemove"] = json!(args.rm);
     let id = converge::post(client, &around.name, &service, &body).await?;
     if args.detach {
         client.post_raw(&format!("/containers/{id}/start"), None).await?;

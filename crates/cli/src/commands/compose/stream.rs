@@ -44,14 +44,14 @@ impl Stream {
         body: Option<&Value>,
         raw: bool,
     ) -> Result<(Self, Input), CliError> {
-        let upgrade = [("Connection", "Upgrade"), ("Upgrade", "tcp")];
+        let (connection, upgrade) = (("Connection", "Upgrade"), ("Upgrade", "tcp"));
         let response = match body {
             Some(value) => {
-                let headers = [upgrade[0], upgrade[1], ("Content-Type", "application/json")];
+                let headers = [connection, upgrade, ("Content-Type", "application/json")];
                 client.send(Method::POST, path, &headers, client::json(value)).await?
             }
             None => {
-                let headers = [upgrade[0], upgrade[1], ("Content-Length", "0")];
+                let headers = [connection, upgrade, ("Content-Length", "0")];
                 client.send(Method::POST, path, &headers, client::empty()).await?
             }
         };
