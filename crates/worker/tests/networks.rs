@@ -109,7 +109,12 @@ impl World {
                 tty: false,
                 network,
             },
-            log: Some(LogOptions { path: path("logs").join(id), max_size: 1 << 20, max_files: 2, attributes: String::new() }),
+            log: Some(LogOptions {
+                path: path("logs").join(id),
+                max_size: 1 << 20,
+                max_files: 2,
+                attributes: String::new(),
+            }),
             open_stdin: false,
             stdin_once: false,
             size: None,

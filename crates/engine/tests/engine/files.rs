@@ -219,7 +219,7 @@ async fn an_export_has_the_files_without_the_mounts_and_what_was_replaced_is_tol
     let world = World::new().await;
     let volume = MountSpec {
         target: "/vol".to_owned(),
-        kind: MountKind::Volume { name: "v".to_owned(), no_copy: false, labels: BTreeMap::new() },
+        kind: MountKind::Volume { name: "kept".to_owned(), no_copy: false, labels: BTreeMap::new() },
         read_only: false,
         inherited: false,
     };

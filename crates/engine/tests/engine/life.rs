@@ -28,7 +28,8 @@ async fn a_container_lives_and_is_gone() {
     let events: Vec<_> = engine.events(past).unwrap().collect().await;
     let told: Vec<&str> =
         events.iter().map(|event| event.action.as_str()).filter(|action| *action != "import").collect();
-    assert_eq!(told, ["create", "start", "die", "start", "die", "destroy"]);
+    let run = ["connect", "start", "die", "disconnect"];
+    assert_eq!(told, [&["create"][..], &run, &run, &["destroy"]].concat());
     let die = events.iter().find(|event| event.action == "die").unwrap();
     assert_eq!((die.attributes["exitCode"].as_str(), die.attributes["name"].as_str()), ("3", "bass"));
     assert_eq!(die.attributes["sea"], "north");

@@ -107,7 +107,7 @@ fn request(memory: &mut GuestMemory<'_>, process: &Process, arguments: Spawn) ->
     if !cwd.starts_with('/') {
         return Err(Errno::INVALID);
     }
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") };
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", cwd.trim_end_matches('/')) };
     let mut left = MAX_STRINGS;
     let args = strings(memory, arguments.args, &mut left)?;
     let variable = |text: String| match text.split_once('=') {

@@ -38,9 +38,6 @@ pub(crate) struct NetworkArgs {
     /// Option of the resolver
     #[arg(long, alias = "dns-opt", value_name = "OPTION")]
     pub dns_option: Vec<String>,
-    /// Domain name
-    #[arg(long, value_name = "DOMAIN")]
-    pub domainname: Option<String>,
     /// What it may reach beyond its networks: deny, allow, or rules such as api.example.com:443,10.0.0.0/8:5432
     #[arg(long, value_name = "RULES")]
     pub egress: Option<String>,
@@ -88,9 +85,6 @@ impl NetworkArgs {
         // Links on the default network are the container's, on others the endpoint's.
         if own.contains(&mode.as_str()) && !self.link.is_empty() {
             host.insert("Links".to_owned(), json!(self.link));
-        }
-        if let Some(domain) = &self.domainname {
-            config.insert("Domainname".to_owned(), json!(domain));
         }
         let endpoints: Map<_, _> = endpoints.into_iter().map(|(name, config)| (name, Value::Object(config))).collect();
         config.insert("NetworkingConfig".to_owned(), json!({ "EndpointsConfig": endpoints }));

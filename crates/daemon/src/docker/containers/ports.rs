@@ -104,7 +104,7 @@ mod tests {
             ("x", binding("", "1")),
             ("80/sctp", binding("", "1")),
             ("80", binding("", "99999")),
-            ("80", binding("", "8000-8010")),
+            ("80", binding("", "8010-8000")),
             ("80", binding("nowhere", "1")),
         ] {
             assert!(one(port, binding.clone()).is_err(), "{port} {binding:?}");

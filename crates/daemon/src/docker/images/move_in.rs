@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use sprat_docker_api::{JsonMessage, LoadedId, RegistryAuth};
+use serde_json::{Value, json};
+use sprat_docker_api::{JsonMessage, RegistryAuth};
 use sprat_engine::{CommitRequest, Credentials};
 
 use super::list::named;
@@ -98,7 +99,7 @@ pub(super) async fn load(State(door): State<Arc<Door>>, params: Params, body: Bo
 pub(super) async fn commit(
     State(door): State<Arc<Door>>,
     params: Params,
-) -> Result<(StatusCode, Json<LoadedId>), ApiError> {
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     let container = params.text("container").ok_or_else(|| ApiError::invalid("container must be given"))?;
     let tag = params.text("repo").map(|repository| named(repository, params.text("tag"))).transpose()?;
     let request = CommitRequest {
@@ -111,5 +112,5 @@ pub(super) async fn commit(
         pause: params.get("pause").is_none() || params.flag("pause"),
     };
     let id = door.engine.commit(request).await?;
-    Ok((StatusCode::CREATED, Json(LoadedId { id: id.to_string() })))
+    Ok((StatusCode::CREATED, Json(json!({ "Id": id.to_string() }))))
 }

@@ -104,7 +104,8 @@ async fn signal(from: &Control, pid: u32, signal: Option<Signal>) -> Result<(), 
 
 impl ProcessesHost<'_> {
     fn open(&self, cwd: &str, path: &str, create: bool, append: bool) -> Result<Option<Handle>, ErrorCode> {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") };
+        let path =
+            if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", cwd.trim_end_matches('/')) };
         let how = Create { create, truncate: create && !append, ..Create::default() };
         let access = Access { read: !create, write: create };
         let root = self.files.root();
@@ -145,7 +146,7 @@ impl ProcessesHost<'_> {
         if path.is_empty() {
             return Ok(Err(ErrorCode::NoEntry));
         }
-        let path = if path.starts_with('/') { path } else { format!("{cwd}/{path}") };
+        let path = if path.starts_with('/') { path } else { format!("{}/{path}", cwd.trim_end_matches('/')) };
         let streams = match (self.source(&cwd, stdin)?, self.sink(&cwd, stdout, None)?) {
             (Ok(stdin), Ok(stdout)) => match self.sink(&cwd, stderr, stdout.as_ref())? {
                 Ok(stderr) => [stdin, stdout, stderr],

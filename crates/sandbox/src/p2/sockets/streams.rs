@@ -12,7 +12,7 @@ use crate::network::{Connection, SocketError};
 
 fn failed(error: SocketError) -> StreamError {
     match error {
-        SocketError::ConnectionBroken => StreamError::Closed,
+        SocketError::ConnectionBroken | SocketError::ConnectionReset => StreamError::Closed,
         error => StreamError::LastOperationFailed(wasmtime::Error::new(error)),
     }
 }
