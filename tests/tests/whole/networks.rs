@@ -103,7 +103,7 @@ fn a_container_joins_and_leaves_a_network_while_it_runs() {
     assert!(ask(other, "ask web:8080 x").starts_with("error"));
     let networks =
         docker!(sprat, "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "other");
-    assert_eq!(networks.ok(), "lake");
+    assert_eq!(networks.ok().trim(), "lake");
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(in crate::docker) fn settings(id: ContainerId, view: &EndpointView, version:
     let (endpoint, asked) = (&view.endpoint, &view.endpoint.request);
     let mut aliases = asked.aliases.clone();
     // The names list took its place among the aliases.
-    if !version.at_least(45) && !view.names.is_empty() && !endpoint.id.is_empty() && !aliases.contains(&id.short()) {
+    if !version.at_least(45) && !view.names.is_empty() && !endpoint.network_id.is_empty() && !aliases.contains(&id.short()) {
         aliases.push(id.short());
     }
     let ipam = EndpointIpam { ipv4_address: shown(asked.v4), ipv6_address: shown(asked.v6) };
@@ -72,7 +72,7 @@ mod tests {
             network: "front".to_owned(),
             endpoint: Endpoint {
                 request: EndpointRequest { aliases: vec!["db".to_owned()], ..EndpointRequest::default() },
-                id: "e".to_owned(),
+                network_id: "n".to_owned(),
                 v4: Some([10, 0, 0, 2].into()),
                 ..Endpoint::default()
             },
