@@ -75,7 +75,8 @@ fn two_containers_listen_on_one_port_and_talk_by_name() {
     }
     assert_eq!(ask(db, "ask web:8080 back"), "web got back");
     assert_eq!(ask(web, "resolve database"), "10.83.0.77");
-    let members = docker!(sprat, "network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{.IPv4Address}} {{end}}", "sea");
+    let members =
+        docker!(sprat, "network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{.IPv4Address}} {{end}}", "sea");
     assert!(members.ok().contains("db 10.83.0.77/24") && members.ok().contains("web 10.83.0.2/24"), "{members:?}");
     docker!(sprat, "rename", "db", "store").ok();
     assert_eq!(ask(web, "ask store:8080 renamed"), "db got renamed");
@@ -100,7 +101,8 @@ fn a_container_joins_and_leaves_a_network_while_it_runs() {
     assert!(busy.status != 0 && busy.stderr.contains("has active endpoints"), "{busy:?}");
     docker!(sprat, "network", "disconnect", "sea", "other").ok();
     assert!(ask(other, "ask web:8080 x").starts_with("error"));
-    let networks = docker!(sprat, "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "other");
+    let networks =
+        docker!(sprat, "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "other");
     assert_eq!(networks.ok().trim(), "lake");
 }
 
@@ -160,7 +162,8 @@ fn nothing_outside_is_reached_unless_it_is_allowed_and_never_from_an_internal_ne
     assert_eq!(run(&["--label", "dev.sprat.egress=*"]).ok(), "host");
     assert_eq!(run(&["--network", "none", "--egress", "allow"]).status, 1);
     assert_eq!(run(&["--network", "inside", "--egress", "allow"]).status, 1);
-    let shown = docker!(sprat, "run", "-d", "--annotation", "dev.sprat.egress=api.example.com:443", "talk", "serve", "1", "x");
+    let shown =
+        docker!(sprat, "run", "-d", "--annotation", "dev.sprat.egress=api.example.com:443", "talk", "serve", "1", "x");
     let egress = sprat.sprat(&["inspect", "-f", "{{.NetworkSettings.Egress}}", shown.ok()]);
     assert_eq!(egress.ok(), "api.example.com:443");
 }
@@ -222,7 +225,10 @@ fn the_verbs_of_the_command_line_do_what_dockers_do() {
     let id = sprat.sprat(&["network", "create", "--subnet", "10.84.0.0/24", "--label", "a=b", "sea"]).ok().to_owned();
     assert_eq!(docker!(sprat, "network", "ls", "--no-trunc", "-q", "-f", "label=a").ok(), id);
     let theirs = docker!(sprat, "network", "ls", "--format", "{{.ID}} {{.Name}} {{.Driver}} {{.Scope}}");
-    assert_eq!(sprat.sprat(&["network", "ls", "--format", "{{.ID}} {{.Name}} {{.Driver}} {{.Scope}}"]).ok(), theirs.ok());
+    assert_eq!(
+        sprat.sprat(&["network", "ls", "--format", "{{.ID}} {{.Name}} {{.Driver}} {{.Scope}}"]).ok(),
+        theirs.ok()
+    );
     let subnet = sprat.sprat(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", "sea"]);
     assert_eq!(subnet.ok(), "10.84.0.0/24");
     serve(&sprat, "web", &[]);
