@@ -37,7 +37,11 @@ pub(in crate::docker) fn settings(id: ContainerId, view: &EndpointView, version:
     let (endpoint, asked) = (&view.endpoint, &view.endpoint.request);
     let mut aliases = asked.aliases.clone();
     // The names list took its place among the aliases.
-    if !version.at_least(45) && !view.names.is_empty() && !endpoint.network_id.is_empty() && !aliases.contains(&id.short()) {
+    if !version.at_least(45)
+        && !view.names.is_empty()
+        && !endpoint.network_id.is_empty()
+        && !aliases.contains(&id.short())
+    {
         aliases.push(id.short());
     }
     let ipam = EndpointIpam { ipv4_address: shown(asked.v4), ipv6_address: shown(asked.v6) };
