@@ -11,3 +11,4 @@ mod processes;
 mod programs;
 mod rig;
 mod streams;
+mod toolbox;
