@@ -12,3 +12,4 @@ mod processes;
 mod programs;
 mod rig;
 mod streams;
+mod toolbox;
