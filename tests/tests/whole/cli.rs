@@ -121,7 +121,7 @@ fn flags_of_docker_that_a_guest_has_no_use_for_are_answered_with_the_reason() {
         (&["--cap-add", "NET_ADMIN"], "--cap-add is refused"),
         (&["--device", "/dev/null"], "--device is refused"),
         (&["--gpus", "all"], "--gpus is refused"),
-        (&["--volumes-from", "x"], "--volumes-from is not offered"),
+        (&["--volumes-from", "x"], "No such container: x"),
     ] {
         let words_of: Vec<_> = ["run", "--rm"].iter().chain(flags).chain(&["ok"]).copied().collect();
         let output = sprat.sprat(&words_of);
