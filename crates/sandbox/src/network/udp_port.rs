@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 use tokio::net::UdpSocket;
 
 use super::code::{Result, SocketError};
@@ -256,10 +258,10 @@ fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> Result<()> {
         (Ok(SocketAddr::V6(_)), SocketAddr::V4(v4)) => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
         _ => to,
     };
-    match socket.try_send_to(bytes, to) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
+    // Not by tokio, which knows of a new socket's room only when it was waited for.
+    match rustix::net::sendto(socket, bytes, SendFlags::DONTWAIT, &to) {
+        Err(Errno::AGAIN) | Ok(_) => Ok(()),
         Err(error) => Err(SocketError::from(error)),
-        Ok(_) => Ok(()),
     }
 }
 
