@@ -59,6 +59,14 @@ pub(super) struct Writer {
     permitted: usize,
 }
 
+/// Why a write failed. To write to who is gone is to write to a closed stream, of which wasi-libc makes `EPIPE`.
+fn unwritten(error: SocketError) -> StreamError {
+    match error {
+        SocketError::ConnectionReset => StreamError::Closed,
+        error => failed(error),
+    }
+}
+
 impl Writer {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self { connection, permitted: 0 }
@@ -78,21 +86,21 @@ impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let left = self.permitted.checked_sub(bytes.len());
         self.permitted = left.ok_or_else(|| StreamError::trap("a write larger than `check-write` allowed"))?;
-        self.connection.write(bytes).map_err(failed)
+        self.connection.write(bytes).map_err(unwritten)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
         // What is written is on its way.
-        self.connection.room().map(drop).map_err(failed)
+        self.connection.room().map(drop).map_err(unwritten)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.permitted = self.connection.room().map_err(failed)?;
+        self.permitted = self.connection.room().map_err(unwritten)?;
         Ok(self.permitted)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        self.permitted = poll_fn(|cx| self.connection.poll_room(cx)).await.map_err(failed)?;
+        self.permitted = poll_fn(|cx| self.connection.poll_room(cx)).await.map_err(unwritten)?;
         Ok(self.permitted)
     }
 }
