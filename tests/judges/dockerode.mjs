@@ -17,14 +17,20 @@ const collect = async (stream) => {
 assert.equal((await docker.ping()).toString(), "OK");
 assert.equal((await docker.info()).OSType, "linux");
 
-// run: create, attach, start, wait, remove.
-const output = new PassThrough();
+// create, attach, start, wait, remove.
+const container = await docker.createContainer({ Image: image });
+const attached = await container.attach({ stream: true, stdout: true, stderr: true });
+const [output, errors] = [new PassThrough(), new PassThrough()];
 const text = collect(output);
-const [result, container] = await docker.run(image, [], output, { Tty: false });
-output.end();
-assert.equal(result.StatusCode, 0);
+docker.modem.demuxStream(attached, output, errors);
+attached.on("end", () => output.end());
+await container.start();
+assert.equal((await container.wait()).StatusCode, 0);
 assert.match(await text, /^Hello/m);
 await container.remove();
+const piped = new PassThrough();
+const [result] = await docker.run(image, [], piped, { HostConfig: { AutoRemove: true } });
+assert.equal(result.StatusCode, 0);
 
 // exec with separate streams.
 const box = await docker.createContainer({ Image: toolbox, Cmd: ["sleep", "1000"], Labels: { who: "dockerode" } });

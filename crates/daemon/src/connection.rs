@@ -22,6 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
+use crate::head_read::head_read;
+
 /// Time in which a request's head must be complete; idle connections end after it too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -148,6 +150,7 @@ pub(crate) async fn serve(io: impl Io + 'static, handler: Handler, mut ending: w
     let taken_over = hijack.0.lock().take();
     match taken_over {
         Some(then) => {
+            head_read(io.socket()).await;
             let taken = then(Hijacked { io: Box::new(io), sent: parts.read_buf });
             tokio::select! {
                 () = taken => {}

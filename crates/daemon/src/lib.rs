@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod docker;
 mod error;
+mod head_read;
 mod listen;
 mod pidfile;
 mod run;
