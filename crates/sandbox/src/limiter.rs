@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_charged_counts_until_the_guest_ends() {
+        let mut limiter = limiter(4);
+        let control = Arc::clone(&limiter.control);
+        assert!(limiter.charge(3 * PAGE as u64));
+        assert!(!limiter.charge(2 * PAGE as u64));
+        assert!(!limiter.memory_growing(0, 2 * PAGE, None).expect("no trap"));
+        assert_eq!(control.usage().memory_bytes, 3 * PAGE as u64);
+        drop(limiter);
+        assert_eq!(control.usage().memory_bytes, 0);
+    }
+
+    #[test]
     fn tables_past_the_limit_do_not_grow() {
         let mut limiter = limiter(4);
         assert!(limiter.table_growing(0, 10, None).expect("no trap"));

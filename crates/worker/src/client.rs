@@ -58,7 +58,7 @@ pub enum Event {
         ticket: u64,
         /// The guest in whose container it is to run.
         id: GuestId,
-        /// Absolute path in the container.
+        /// Absolute path in the container, without links.
         path: String,
         /// Whom it will run as.
         user: User,

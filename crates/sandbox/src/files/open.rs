@@ -68,7 +68,7 @@ impl Namespace<'_> {
     }
 
     /// See `FileView::find_program`.
-    pub(super) fn find_program(&mut self, base: &Descriptor, path: &str) -> Result<Option<NodeId>> {
+    pub(super) fn find_program(&mut self, base: &Descriptor, path: &str) -> Result<(String, Option<NodeId>)> {
         let found = self.resolve(base, path, Last::Follow)?;
         let entry = found.entry.ok_or(Errno::NoEntry)?;
         match entry.kind(&self.view.tree) {
@@ -80,7 +80,8 @@ impl Namespace<'_> {
         // WASI gives a guest no way to set a mode, so a program that it may only read can be run too.
         let may = |right| self.may_entry(&found.parent, &found.name, &entry, right);
         may(Right::Search).or_else(|_| may(Right::Read))?;
-        Ok(if let Entry::Lower(node) = entry { Some(node) } else { None })
+        let node = if let Entry::Lower(node) = entry { Some(node) } else { None };
+        Ok((found.parent.join(&found.name)?, node))
     }
 
     /// Opens a folder.

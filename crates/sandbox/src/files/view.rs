@@ -58,12 +58,12 @@ impl FileView {
         self.inner.place()
     }
 
-    /// The file that a program would be started from, if the user may read or execute it. `Some`: it is the image's, which
-    /// does not change.
+    /// The file that a program would be started from, if the user may read or execute it: its path, without links, and its
+    /// node if it is the image's, which does not change.
     ///
     /// # Errors
     /// POSIX's of `execve`, as far as the file's content does not count.
-    pub(crate) fn find_program(&self, path: &str) -> Result<Option<NodeId>> {
+    pub(crate) fn find_program(&self, path: &str) -> Result<(String, Option<NodeId>)> {
         let root = self.root();
         self.lock().find_program(&root, path.trim_start_matches('/'))
     }

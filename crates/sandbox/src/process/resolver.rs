@@ -11,7 +11,7 @@ use crate::{ProgramSpec, Stop, User};
 /// A program that a guest wants to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Absolute path in the container. The file was there and could be read when it was looked at.
+    /// Absolute path in the container, without links. The file was there and could be read when it was looked at.
     pub path: String,
     /// Whom the program will run as.
     pub user: User,

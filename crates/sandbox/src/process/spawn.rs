@@ -86,7 +86,7 @@ pub(crate) async fn spawn(caller: &Arc<Control>, files: &Arc<FileView>, request:
     let cost = cost(&arguments)?;
     let group = caller.group();
     let core = group.core().ok_or(NotStarted::Again)?;
-    let node = files.find_program(&path)?;
+    let (path, node) = files.find_program(&path)?;
     let claim = Claim::take(caller, caller.pid(), false)?;
     let places = &core.process_places;
     let place = places.take(places.all() / KEPT).ok_or(NotStarted::Again)?;

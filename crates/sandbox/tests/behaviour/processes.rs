@@ -14,9 +14,6 @@ use sprat_sandbox::{
 
 use crate::rig::{BOTH, Collected, Fed, Ran, Rig, guest, process_guest, until};
 
-/// What a failure's status is in WASI 0.2, which knows no other.
-const FAILED: u8 = 1;
-
 /// Knows programs by their paths.
 #[derive(Debug, Default)]
 struct Programs {
@@ -113,6 +110,11 @@ impl Container {
     }
 }
 
+/// The status of a program that ends with `status`: WASI 0.2 knows only success and failure.
+fn status(wasi: Wasi, status: u8) -> u8 {
+    if wasi == Wasi::P1 { status } else { 1 }
+}
+
 #[tokio::test]
 async fn a_process_from_outside_shares_files_and_has_its_own_streams_and_status() {
     for shared in [true, false] {
@@ -124,7 +126,7 @@ async fn a_process_from_outside_shares_files_and_has_its_own_streams_and_status(
             let process = container.process(wasi, "write /f text ; read /f ; env ; exit 7").await;
             let other = container.exec(&first, process, &output).await.expect("starts");
             assert!(other.pid() > 1);
-            assert_eq!(other.wait().await, Exit::Code(if wasi == Wasi::P1 { 7 } else { FAILED }));
+            assert_eq!(other.wait().await, Exit::Code(status(wasi, 7)), "{}", output.text(Stream::Stderr));
             assert_eq!(output.text(Stream::Stdout), "text\nNAME=other\n");
         }
         assert_eq!(first.processes().len(), 1);
@@ -240,8 +242,8 @@ async fn a_guest_starts_a_child_and_gets_its_status() {
 #[tokio::test]
 async fn a_child_gets_the_environment_and_the_folder_it_is_given() {
     let container = Container::new().await;
-    let ran = container.run("mkdir /srv ; run-in A=1,B= /srv /bin/p1 env ; run-in A=1 /srv /bin/p2 cwd").await;
-    assert_eq!(ran.printed(), "A=1|B=|PWD=/srv\nstatus 0\n/\nstatus 0");
+    let ran = container.run("mkdir /srv ; run-in A=1,B= /srv /bin/p1 env ; run-in A=1 /srv ../bin/p2 env").await;
+    assert_eq!(ran.printed(), "A=1|B=|PWD=/srv\nstatus 0\nA=1|PWD=/srv\nstatus 0");
     assert_eq!(container.run("run-in =1 / /bin/p1 pid").await.err, "run-in =1 / /bin/p1 pid: errno 28\n");
     assert_eq!(container.run("run-in A=1 srv /bin/p1 pid").await.exit, Exit::Code(1));
 }
@@ -266,8 +268,8 @@ async fn output_is_captured_and_pipelines_of_any_kind_of_program_flow() {
     assert_eq!(container.run("capture /bin/p2 say hello").await.printed(), "captured \"hello\" status 0");
     for [a, b, c] in [["p1", "p1", "p1"], ["p2", "p1", "p2"], ["p1", "p2", "p1"], ["p2", "p2", "p2"]] {
         let steps = format!("pipeline /bin/{a} say text + /bin/{b} echo + /bin/{c} echo , exit 5");
-        let status = if c == "p1" { 5 } else { FAILED };
-        assert_eq!(container.run(&steps).await.printed(), format!("text\nstatuses [0, 0, {status}]"));
+        let last = status(if c == "p1" { Wasi::P1 } else { Wasi::P2 }, 5);
+        assert_eq!(container.run(&steps).await.printed(), format!("text\nstatuses [0, 0, {last}]"));
     }
     // Far more than pipes hold.
     let ran = container.run("pipeline /bin/p1 produce 1000000 + /bin/p2 echo + /bin/p1 length").await;
@@ -387,10 +389,6 @@ async fn arguments_past_their_limits_are_refused() {
     assert_eq!(container.run("big arg 131072").await.printed(), "errno 1");
     assert_eq!(container.run("big env 131069").await.printed(), "status 0");
     assert_eq!(container.run("big env 131070").await.printed(), "errno 1");
-    // They count as memory of the container.
-    let mut spec = container.spec("big all 131000").await;
-    spec.limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
-    assert_eq!(container.run_spec(spec).await.printed(), "errno 48");
 }
 
 #[tokio::test]
@@ -447,10 +445,8 @@ async fn components_start_processes_by_their_interface() {
         );
         assert_eq!(run("poll /bin/p1 sleep 5 ; kill /bin/p2 loop").await, "None Some(0) 0\nstatus 143");
         let errors = "run /bin/none ; run /bin ; run /bin/text ; run /bin/denied ; signal 77";
-        let codes = run(errors).await;
-        let names = ["no-entry", "access", "not-a-program", "access", "no-process"];
-        assert!(codes.lines().zip(names).all(|(line, name)| line.contains(&format!("name: \"{name}\""))), "{codes}");
-        assert_eq!(codes.lines().count(), names.len());
+        let codes = ["no-entry", "access", "not-a-program", "access", "no-process"];
+        assert_eq!(run(errors).await, codes.join("\n"));
         assert_eq!(run("leave /bin/p1 pid").await.lines().last(), Some("gone"));
         assert_eq!(
             run("file /listing /bin/p2 say line ; from /listing /bin/p1 echo").await,

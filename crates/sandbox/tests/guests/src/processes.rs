@@ -255,8 +255,7 @@ fn step(words: &[&str]) -> Result<String, i32> {
             let env = format!("A={text}\0");
             let result = match what {
                 "arg" => spawn(&["/bin/p1", "say", &text], [NONE, NONE, NONE]),
-                "env" => spawn_in(&["/bin/p1"], &env, "/", [NONE, NONE, NONE]),
-                _ => spawn(&["/bin/p1", &text, &text, &text, &text, &text], [NONE, NONE, NONE]),
+                _ => spawn_in(&["/bin/p1"], &env, "/", [NONE, NONE, NONE]),
             };
             match result {
                 Ok(pid) => format!("status {}", wait(pid, 0)?.1),

@@ -14,7 +14,7 @@ fn main() {
         match run(&step.iter().map(String::as_str).collect::<Vec<_>>()) {
             Ok(text) if text.is_empty() => {}
             Ok(text) => println!("{text}"),
-            Err(error) => println!("{error:?}"),
+            Err(error) => println!("{}", error.name()),
         }
     }
 }
