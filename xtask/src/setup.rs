@@ -1,6 +1,7 @@
 //! Installs what the tests and examples need: from Debian's packages, PyPI and npm, into the system or below `target/`.
 
 mod clients;
+mod toolbox;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +22,8 @@ const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 pub(crate) struct Tools {
     /// Clients that judge Docker's API.
     pub clients: Clients,
+    /// The toolbox's program.
+    pub toolbox: Option<PathBuf>,
     /// What could not be had, and why; the tests that need it skip.
     pub missing: Vec<String>,
 }
@@ -44,6 +47,10 @@ pub(crate) fn run_quietly() -> Result<Tools> {
     }
     tools.clients = Clients::install();
     tools.missing.append(&mut tools.clients.missing);
+    match toolbox::build() {
+        Ok(program) => tools.toolbox = Some(program),
+        Err(error) => tools.missing.push(format!("the toolbox (images/toolbox): {error:#}")),
+    }
     Ok(tools)
 }
 

@@ -29,10 +29,13 @@ fn tests(filter: &[&str]) -> Result<()> {
         command.args(["test", "--workspace"]).args(filter);
     }
     tools.clients.tell(&mut command);
+    if let Some(toolbox) = &tools.toolbox {
+        command.env("TOOLBOX_WASM", toolbox);
+    }
     let tested = crate::run(&mut command);
     // The toolbox's shell is a guest's, in a workspace of its own; natively it is compared with dash.
     let shell = crate::run(
-        &mut cargo(&["test", "--quiet", "--manifest-path", "images/toolbox/shell/Cargo.toml", "--"]).args(filter),
+        cargo(&["test", "--quiet", "--manifest-path", "images/toolbox/shell/Cargo.toml", "--"]).args(filter),
     );
     // Runners hide what passing tests print, so skipped ones are told here.
     setup::tell_missing(&tools);

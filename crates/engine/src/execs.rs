@@ -223,7 +223,7 @@ mod tests {
     async fn an_end_is_told_once_and_kept_for_a_while() {
         let (execs, container) = (Execs::default(), ContainerId::random());
         let record = execs.add(container, spec()).unwrap();
-        assert_eq!(execs.open(container), [record.id.clone()]);
+        assert_eq!(execs.open(container), std::slice::from_ref(&record.id));
         let waiting = tokio::spawn({
             let record = Arc::clone(&record);
             async move { record.wait().await }

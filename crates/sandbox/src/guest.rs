@@ -164,6 +164,7 @@ pub(crate) struct Control {
 
 /// Whose container it is.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most containers have a first program and no other")]
 enum Membership {
     /// Its own: it is the first program.
     First(Group),

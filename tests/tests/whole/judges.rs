@@ -1,6 +1,8 @@
 //! SDKs, Testcontainers and Compose, unmodified: each does a day's work.
 
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sprat_tests::{Installation, Output, example, run};
@@ -19,17 +21,14 @@ fn named(variable: &str) -> Option<PathBuf> {
     found
 }
 
-/// An installation with the images that the scripts use.
-fn stocked() -> Installation {
+/// An installation with the images that the scripts use; none where the toolbox was not built.
+fn stocked() -> Option<Installation> {
     let sprat = Installation::start();
-    for (tag, folder) in [("hello", "hello"), ("toolbox", "../images/toolbox"), ("guestbook-api", "guestbook/api")] {
-        let folder = example(folder);
-        sprat.sprat(&["build", "-q", "-t", tag, folder.to_str().expect("UTF-8")]).ok();
-    }
-    sprat
+    sprat.sprat(&["build", "-q", "-t", "hello", example("hello").to_str().expect("UTF-8")]).ok();
+    crate::toolbox::image_of(&sprat).then_some(sprat)
 }
 
-fn judge(sprat: &Installation, program: PathBuf, name: &str, args: &[&str]) -> Output {
+fn judge(sprat: &Installation, program: &Path, name: &str, args: &[&str]) -> Output {
     let mut command = Command::new(program);
     command.arg(script(name)).args(args).env("DOCKER_HOST", sprat.host()).env("DOCKER_CONFIG", sprat.path("docker"));
     run(&mut command, b"")
@@ -38,17 +37,89 @@ fn judge(sprat: &Installation, program: PathBuf, name: &str, args: &[&str]) -> O
 #[test]
 fn docker_py_does_a_days_work() {
     let Some(python) = named("PYTHON") else { return };
-    let sprat = stocked();
+    let Some(sprat) = stocked() else { return };
     let context = sprat.path("context");
     std::fs::create_dir(&context).expect("the folder is ours");
     std::fs::write(context.join("Dockerfile"), "FROM hello\nLABEL built=yes\nENV A=b\n").expect("it is ours");
-    let output = judge(&sprat, python, "docker_py.py", &["hello", "toolbox", context.to_str().expect("UTF-8")]);
+    let output = judge(&sprat, &python, "docker_py.py", &["hello", "toolbox", context.to_str().expect("UTF-8")]);
     assert!(output.ok().ends_with("networks ok"), "{output:?}");
 }
 
 #[test]
 fn dockerode_does_a_days_work() {
     let (Some(_), Some(node)) = (named("SPRAT_TEST_NODE"), sprat_tests::program("node")) else { return };
-    let sprat = stocked();
-    assert_eq!(judge(&sprat, node, "dockerode.mjs", &["hello", "toolbox"]).ok(), "ok");
+    let Some(sprat) = stocked() else { return };
+    assert_eq!(judge(&sprat, &node, "dockerode.mjs", &["hello", "toolbox"]).ok(), "ok");
+}
+
+/// The three tiers of the guestbook as images, and a Compose 2.
+fn guestbook(sprat: &Installation) -> Option<PathBuf> {
+    let compose = named("SPRAT_TEST_COMPOSE")?;
+    for tier in ["web", "api", "store"] {
+        let folder = example(&format!("guestbook/{tier}"));
+        let tag = format!("guestbook-{tier}");
+        sprat.sprat(&["build", "-q", "-t", &tag, folder.to_str().expect("UTF-8")]).ok();
+    }
+    Some(compose)
+}
+
+/// Adds an entry and reads it back, through all tiers.
+fn sign(port: &str) {
+    let ask = |request: String| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port.parse::<u16>().expect("a port"))).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    };
+    let text = "signed by a test";
+    let length = text.len();
+    ask(format!("POST / HTTP/1.1\r\nHost: book\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"));
+    let page = ask("GET / HTTP/1.1\r\nHost: book\r\nConnection: close\r\n\r\n".to_owned());
+    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<li>signed by a test</li>"), "{page}");
+}
+
+/// Brings the guestbook up, uses it, scales it and takes it down. Port 0: whichever is free.
+fn three_tiers(run: impl Fn(&[&str]) -> Output) {
+    run(&["up", "-d"]).ok();
+    let published = run(&["port", "web", "80"]);
+    sign(published.ok().rsplit(':').next().unwrap_or_default());
+    let shown = run(&["ps", "--services"]);
+    let mut services: Vec<_> = shown.ok().lines().collect();
+    services.sort_unstable();
+    assert_eq!(services, ["api", "store", "web"]);
+    assert!(run(&["logs", "--no-log-prefix", "store"]).ok().contains("listening on 6400"));
+    run(&["exec", "-T", "api", "/bin/api", "--check"]).ok();
+    run(&["up", "-d", "--scale", "api=3"]).ok();
+    assert_eq!(run(&["ps", "-q", "api"]).ok().lines().count(), 3);
+    run(&["stop", "-t", "1", "web"]).ok();
+    run(&["start", "web"]).ok();
+    run(&["down", "-v", "-t", "1"]).ok();
+    assert_eq!(run(&["ps", "-a", "-q"]).ok(), "");
+}
+
+#[test]
+fn compose_runs_three_tiers_unedited() {
+    let sprat = Installation::start();
+    let Some(compose) = guestbook(&sprat) else { return };
+    let file = example("guestbook/compose.yaml");
+    three_tiers(|args| {
+        let mut command = Command::new(&compose);
+        command.arg("-f").arg(&file).args(args).env("GUESTBOOK_PORT", "0").env("DOCKER_HOST", sprat.host());
+        run(command.env("DOCKER_CONFIG", sprat.path("docker")).env_remove("DOCKER_CONTEXT"), b"")
+    });
+    assert_eq!(sprat.sprat(&["network", "ls", "-q", "--filter", "type=custom"]).ok(), "");
+}
+
+#[test]
+fn sprat_compose_runs_the_same_three_tiers() {
+    let sprat = Installation::start();
+    if guestbook(&sprat).is_none() {
+        return;
+    }
+    let file = example("guestbook/compose.yaml");
+    three_tiers(|args| {
+        let mut command = sprat.sprat_command(&["compose", "-f"]);
+        run(command.arg(&file).args(args).env("GUESTBOOK_PORT", "0"), b"")
+    });
 }

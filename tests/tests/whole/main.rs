@@ -12,11 +12,13 @@ mod examples;
 mod exec;
 mod failures;
 mod hostile;
+mod judges;
 mod life_cycle;
 mod mounts;
 mod networks;
 mod registry;
 mod sources;
+mod toolbox;
 
 use std::path::PathBuf;
 

@@ -52,7 +52,7 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 /// All are taken.
 pub(crate) fn default_v4(taken: &Taken) -> Result<NetworkPool, NetworkError> {
     let all = DEFAULTS.iter().filter_map(|(base, bits, size)| {
-        Ipv4Net::new((*base).into(), *bits).and_then(|net| Ok(net.subnets(*size).ok())).ok().flatten()
+        Ipv4Net::new((*base).into(), *bits).ok().and_then(|net| net.subnets(*size).ok())
     });
     let mut free = all.flatten().map(IpNet::V4).filter(|subnet| !taken.at_all(subnet));
     free.next().map(unasked).ok_or(NetworkError::NoPool("IPv4"))

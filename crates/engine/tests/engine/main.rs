@@ -1,6 +1,6 @@
 //! Containers in real, confined workers: this test program, started anew as worker and compiler.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails a test")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "what goes wrong here fails a test")]
 
 mod exec;
 mod files;

@@ -37,6 +37,9 @@ pub(super) struct Admission<'a> {
     pub(super) from: &'a Outbox,
 }
 
+/// Its entry, and what it has while it lives.
+type Admitted<H> = (Arc<Entry<<H as Host>::Guest>>, Live);
+
 impl<H: Host> Server<H> {
     /// Starts a guest for who is at `from`; the caller must [`Self::watch`] it.
     pub(super) async fn start(
@@ -59,7 +62,7 @@ impl<H: Host> Server<H> {
     }
 
     /// Gives a guest that is about to be started its place.
-    pub(super) fn admit(&self, admission: Admission<'_>) -> Result<(Arc<Entry<H::Guest>>, Live), Refusal> {
+    pub(super) fn admit(&self, admission: Admission<'_>) -> Result<Admitted<H>, Refusal> {
         let Admission { id, within, terminal, from } = admission;
         if self.is_ending() {
             return Err(Refusal::new(code::ENDING, "this worker is ending; start the guest on another one"));

@@ -61,6 +61,9 @@ pub(crate) fn endpoint(aliases: &[String], links: &[String], v4: Option<&str>, v
     config
 }
 
+/// Networks with what is asked for on each.
+type Endpoints = Vec<(String, Map<String, Value>)>;
+
 impl NetworkArgs {
     /// Adds what was given to the request and its `HostConfig`.
     pub(super) fn add_to(
@@ -92,9 +95,9 @@ impl NetworkArgs {
     }
 
     /// The networks in the order they were named, with what is asked for on each. Flags of their own mean the first.
-    fn endpoints(&self) -> Result<Vec<(String, Map<String, Value>)>, CliError> {
+    fn endpoints(&self) -> Result<Endpoints, CliError> {
         let wrong = |what: String, fix: &str| CliError::new(what).fix(fix).status(125);
-        let mut endpoints: Vec<(String, Map<String, Value>)> = Vec::new();
+        let mut endpoints = Endpoints::new();
         for text in &self.networks {
             let (name, config) = one(text)?;
             if endpoints.iter().any(|(other, _)| *other == name) {
