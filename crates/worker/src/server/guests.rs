@@ -27,9 +27,6 @@ pub(super) struct Started<H: Host> {
     wall_clock: Option<Duration>,
 }
 
-/// A guest that has its place in the table, and what it has until it ends.
-pub(super) type Admitted<G> = (Arc<Entry<G>>, Live);
-
 /// A guest that wants a place in the table.
 pub(super) struct Admission<'a> {
     pub(super) id: &'a str,
@@ -56,7 +53,7 @@ impl<H: Host> Server<H> {
     }
 
     /// Gives a guest that is about to be started its place.
-    pub(super) fn admit(&self, admission: Admission<'_>) -> Result<Admitted<H::Guest>, Refusal> {
+    pub(super) fn admit(&self, admission: Admission<'_>) -> Result<(Arc<Entry<H::Guest>>, Live), Refusal> {
         let Admission { id, within, terminal, from } = admission;
         if self.is_ending() {
             return Err(Refusal::new(code::ENDING, "this worker is ending; start the guest on another one"));
