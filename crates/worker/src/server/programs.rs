@@ -145,3 +145,26 @@ impl<H: Host> Resolver for Asker<H> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sprat_sandbox::User;
+
+    use super::*;
+
+    #[test]
+    fn questions_past_the_limit_are_not_asked_until_one_is_answered_or_given_up() {
+        let questions = Questions::default();
+        let wanted = || Wanted { path: "/bin/sh".into(), user: User::default() };
+        let mut open: Vec<_> = (0..QUESTIONS).map(|_| questions.open("a", wanted()).expect("a place")).collect();
+        assert!(questions.open("a", wanted()).is_none());
+        let ticket = open[7].1.ticket;
+        let answer = || SupplyRequest { ticket, answer: Err(Unresolved::NotFound) };
+        questions.answer(answer()).expect("somebody waits");
+        assert_eq!(questions.answer(answer()).expect_err("nobody waits").code, code::NO_SUCH_TICKET);
+        open.push(questions.open("a", wanted()).expect("a place"));
+        assert!(questions.open("a", wanted()).is_none());
+        drop(open);
+        assert!(questions.all().is_empty());
+    }
+}
