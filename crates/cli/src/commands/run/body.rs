@@ -52,6 +52,9 @@ pub(super) fn body(args: &ContainerArgs, image: &str, attached: Attached) -> Res
     config.insert("ExposedPorts".into(), Value::Object(exposed));
     let mut host = host_config(args, bindings)?;
     args.network.add_to(&mut config, &mut host)?;
+    if let Some(check) = args.health.check()? {
+        config.insert("Healthcheck".into(), check);
+    }
     config.insert("HostConfig".into(), Value::Object(host));
     Ok(Value::Object(config))
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::foreign::Foreign;
+use super::health::HealthArgs;
 use super::network::NetworkArgs;
 
 /// Options that `run` and `create` share.
@@ -53,6 +54,8 @@ pub(crate) struct ContainerArgs {
     /// Host name
     #[arg(short = 'h', long)]
     pub hostname: Option<String>,
+    #[command(flatten)]
+    pub health: HealthArgs,
     /// Domain name
     #[arg(long, value_name = "NAME")]
     pub domainname: Option<String>,

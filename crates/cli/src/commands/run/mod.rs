@@ -3,6 +3,7 @@
 mod body;
 mod flags;
 mod foreign;
+mod health;
 mod mount;
 pub(super) mod network;
 mod publish;
