@@ -43,8 +43,8 @@ fn shells_run_in_containers_and_in_builds_and_are_lent() {
     // Lent to a container whose image has no shell.
     image(&sprat, "wait", WAIT);
     sprat.sprat(&["run", "-d", "-i", "--name", "bare", "wait"]).ok();
-    let output = sprat.sprat(&["exec", "bare", "sh", "-c", "echo lent; exit 3"]);
-    assert_eq!((output.stdout.as_str(), output.status), ("lent\n", 3), "{output:?}");
+    let output = sprat.sprat(&["exec", "bare", "sh", "-c", "seq 1 5 | tail -n 1; exit 3"]);
+    assert_eq!((output.stdout.as_str(), output.status), ("5\n", 3), "{output:?}");
 
     // A health check by the shell.
     let check = ["--health-cmd", "test -e /tmp/well", "--health-interval", "100ms", "--health-retries", "100"];

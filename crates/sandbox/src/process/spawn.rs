@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sprat_image::NodeId;
 
 use super::group::Group;
+use super::table::FIRST;
 use super::{Unresolved, Wanted};
 use crate::core::Core;
 use crate::files::{Errno, FileView};
@@ -86,7 +87,11 @@ pub(crate) async fn spawn(caller: &Arc<Control>, files: &Arc<FileView>, request:
     let cost = cost(&arguments)?;
     let group = caller.group();
     let core = group.core().ok_or(NotStarted::Again)?;
-    let (path, node) = files.find_program(&path)?;
+    let (path, node) = match files.find_program(&path) {
+        // Its owner may lend programs that the container does not have.
+        Err(Errno::NoEntry) if is_from_outside(group, caller) => (path, None),
+        found => found?,
+    };
     let claim = Claim::take(caller, caller.pid(), false)?;
     let places = &core.process_places;
     let place = places.take(places.all() / KEPT).ok_or(NotStarted::Again)?;
@@ -99,6 +104,17 @@ pub(crate) async fn spawn(caller: &Arc<Control>, files: &Arc<FileView>, request:
     let pid = claim.pid();
     run::spawn_further(core, program, place, given, claim);
     Ok(pid)
+}
+
+/// It, or the one that started it, was started from outside: the container's own programs are lent nothing.
+fn is_from_outside(group: &Group, process: &Control) -> bool {
+    let mut pid = process.pid();
+    loop {
+        match group.parent(pid) {
+            0 => return pid != FIRST,
+            parent => pid = parent,
+        }
+    }
 }
 
 /// What arguments and variables count.
