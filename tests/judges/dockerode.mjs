@@ -29,8 +29,9 @@ assert.equal((await container.wait()).StatusCode, 0);
 assert.match(await text, /^Hello/m);
 await container.remove();
 const piped = new PassThrough();
-const [result] = await docker.run(image, [], piped, { HostConfig: { AutoRemove: true } });
+const [result, ran] = await docker.run(image, [], piped);
 assert.equal(result.StatusCode, 0);
+await ran.remove();
 
 // exec with separate streams.
 const box = await docker.createContainer({ Image: toolbox, Cmd: ["sleep", "1000"], Labels: { who: "dockerode" } });

@@ -52,6 +52,19 @@ fn dockerode_does_a_days_work() {
     assert_eq!(judge(&sprat, &node, "dockerode.mjs", &["hello", "toolbox"]).ok(), "ok");
 }
 
+#[test]
+fn testcontainers_starts_a_server_and_calls_it() {
+    let Some(python) = named("PYTHON") else { return };
+    let sprat = Installation::start();
+    let folder = example("guestbook/api");
+    sprat.sprat(&["build", "-q", "-t", "server", folder.to_str().expect("UTF-8")]).ok();
+    let mut command = Command::new(python);
+    command.arg(script("testcontainers_py.py")).arg("server").env("DOCKER_HOST", sprat.host());
+    // Its reaper is a container that drives Docker; and a machine that is a container itself would be asked for a bridge.
+    command.env("TESTCONTAINERS_RYUK_DISABLED", "true").env("TESTCONTAINERS_CONNECTION_MODE", "docker_host");
+    assert_eq!(run(command.env("DOCKER_CONFIG", sprat.path("docker")), b"").ok(), "ok");
+}
+
 /// The three tiers of the guestbook as images, and a Compose 2.
 fn guestbook(sprat: &Installation) -> Option<PathBuf> {
     let compose = named("SPRAT_TEST_COMPOSE")?;

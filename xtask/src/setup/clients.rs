@@ -17,7 +17,7 @@ const PYTHON: [(&str, &str); 4] = [
 ];
 
 /// Packages of npm.
-const NODE: [&str; 2] = ["dockerode", "testcontainers"];
+const NODE: [&str; 1] = ["dockerode"];
 
 /// Debian's suite that has Compose 2; older ones have Compose 1.
 const COMPOSE_SUITE: &str = "forky";
@@ -40,7 +40,7 @@ impl Clients {
     pub(crate) fn install() -> Self {
         let mut clients = Self::default();
         clients.python = clients.keep(python(), "python3 with PyPI's ziglang, docker, testcontainers, schemathesis");
-        clients.node = clients.keep(node(), "node with npm's dockerode and testcontainers");
+        clients.node = clients.keep(node(), "node with npm's dockerode");
         clients.compose = clients.keep(compose(), "Compose 2 (docker-compose of a newer Debian)");
         clients
     }
