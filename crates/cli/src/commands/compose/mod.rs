@@ -76,6 +76,7 @@ pub(crate) struct ComposeArgs {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Create and start containers
     Up(Box<up::UpArgs>),
