@@ -29,7 +29,6 @@ mod system;
 mod time;
 mod version;
 mod volume;
-mod websocket;
 
 pub use auth::{AuthError, RegistryAuth};
 pub use container::{
@@ -60,4 +59,3 @@ pub use system::{Component, Platform, Version};
 pub use time::{TimeError, ZERO_TIME, format_time, parse_time};
 pub use version::{ApiVersion, VersionError};
 pub use volume::{Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage};
-pub use websocket::{MAX_SOCKET_FRAME, SOCKET_KEY_SUFFIX, SocketError, SocketFrame, binary, close, next_frame, pong};
