@@ -44,7 +44,7 @@ pub use files::{ContainerPathStat, FileChange, go_mode, go_permissions};
 pub use filters::{FilterError, Filters};
 pub use framing::{Frame, FrameDecoder, FrameError, HEADER_LEN, MAX_FRAME_BYTES, StdStream, encode, header};
 pub use host_config::{HostConfig, LogConfig, RestartPolicyRequest, Ulimit};
-pub use image::{HistoryItem, ImageDelete, ImageInspect, ImagePrune, ImageSummary, LoadedId, RootFs};
+pub use image::{HistoryItem, ImageDelete, ImageInspect, ImagePrune, ImageSummary, RootFs};
 pub use json_message::{ErrorDetail, JsonMessage, ProgressDetail};
 pub use mount::{Bind, BindSource, MountError, MountRequest, Tmpfs, TmpfsOptions, VolumeOptions, parse_tmpfs};
 pub use network::{
