@@ -1,7 +1,8 @@
 //! Further programs in running containers, and health checks, with an unmodified docker CLI.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::time::Duration;
 
 use sprat_tests::Installation;
 
@@ -80,6 +81,17 @@ fn what_was_copied_in_can_be_run_and_what_was_replaced_is_new() {
 }
 
 #[test]
+/// Waits until the daemon has told this of a container.
+fn told(sprat: &Installation, name: &str, event: &str) {
+    let mut stream = sprat.api().connect();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    let filters = format!("%7B%22container%22%3A%5B%22{name}%22%5D%7D");
+    write!(stream, "GET /events?since=0&filters={filters} HTTP/1.1\r\nHost: d\r\n\r\n").expect("the daemon listens");
+    let action = format!("\"{event}\"");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(&action)), "{name}: no {event}");
+}
+
 fn a_container_without_the_program_is_lent_it_by_the_toolbox() {
     let sprat = Installation::start();
     tools(&sprat, "toolbox", "");
@@ -97,26 +109,15 @@ fn health_is_told_and_goes_on_after_a_restart_of_the_daemon() {
     tools(&sprat, "ill", "HEALTHCHECK --interval=200ms --retries=2 CMD [\"/bin/seven\"]");
     docker!(sprat, "run", "-d", "-i", "--name", "well", "well").ok();
     docker!(sprat, "run", "-d", "-i", "--name", "ill", "ill").ok();
-    let until = |sprat: &Installation, name: &str, wanted: &str| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let shown = sprat.docker(&["inspect", "-f", "{{.State.Health.Status}}", name])?;
-            if shown.ok() == wanted {
-                return Some(());
-            }
-            assert!(Instant::now() < deadline, "{name}: {shown:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    if until(&sprat, "well", "healthy").is_none() {
-        return;
-    }
-    until(&sprat, "ill", "unhealthy");
+    told(&sprat, "well", "health_status: healthy");
+    told(&sprat, "ill", "health_status: unhealthy");
     assert!(docker!(sprat, "ps", "--filter", "health=unhealthy").ok().contains("(unhealthy)"));
     let log = docker!(sprat, "inspect", "-f", "{{(index .State.Health.Log 0).ExitCode}}", "ill");
     assert_eq!(log.ok(), "7");
     sprat.kill_daemon();
     sprat.start_daemon();
-    until(&sprat, "well", "healthy");
+    told(&sprat, "well", "exec_die");
+    let shown = docker!(sprat, "inspect", "-f", "{{.State.Health.Status}}", "well");
+    assert_eq!(shown.ok(), "healthy");
     docker!(sprat, "rm", "-f", "well", "ill").ok();
 }

@@ -12,7 +12,7 @@ use sprat_sandbox::{
     Stream, Unresolved, User, Wanted,
 };
 
-use crate::rig::{BOTH, Collected, Fed, Ran, Rig, guest, process_guest, until};
+use crate::rig::{BOTH, Collected, Fed, Ran, Rig, guest, process_guest, turns, until};
 
 /// Knows programs by their paths.
 #[derive(Debug, Default)]
@@ -205,9 +205,8 @@ async fn a_pause_holds_all_processes() {
     let other = container.exec(&first, busy, &Arc::default()).await.expect("starts");
     until(|| other.usage().cpu_us > 0).await;
     first.pause(true);
-    tokio::time::sleep(Duration::from_millis(10)).await;
     let before = other.usage().cpu_us;
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    turns().await;
     assert_eq!(other.usage().cpu_us, before);
     first.pause(false);
     until(|| other.usage().cpu_us > before).await;
