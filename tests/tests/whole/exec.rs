@@ -8,16 +8,6 @@ use sprat_tests::Installation;
 
 use crate::{OK, WAIT};
 
-/// `docker ARGS`, or an early end where there is no docker.
-macro_rules! docker {
-    ($sprat:expr, $($arg:expr),+) => {
-        match $sprat.docker(&[$($arg),+]) {
-            Some(output) => output,
-            None => return,
-        }
-    };
-}
-
 /// Copies one piece of input to the output.
 const ECHO: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 16)) \
                     (drop (call $read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 32))) \
@@ -81,6 +71,16 @@ fn what_was_copied_in_can_be_run_and_what_was_replaced_is_new() {
 }
 
 #[test]
+fn a_container_without_the_program_is_lent_it_by_the_toolbox() {
+    let sprat = Installation::start();
+    tools(&sprat, "toolbox", "");
+    crate::image(&sprat, "bare", WAIT);
+    docker!(sprat, "run", "-d", "-i", "--name", "box", "bare").ok();
+    assert_eq!(docker!(sprat, "exec", "box", "seven").status, 7);
+    assert_eq!(docker!(sprat, "exec", "box", "/usr/bin/ok").ok(), "ok");
+    docker!(sprat, "rm", "-f", "box").ok();
+}
+
 /// Waits until the daemon has told this of a container.
 fn told(sprat: &Installation, name: &str, event: &str) {
     let mut stream = sprat.api().connect();
@@ -90,16 +90,6 @@ fn told(sprat: &Installation, name: &str, event: &str) {
     let action = format!("\"{event}\"");
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains(&action)), "{name}: no {event}");
-}
-
-fn a_container_without_the_program_is_lent_it_by_the_toolbox() {
-    let sprat = Installation::start();
-    tools(&sprat, "toolbox", "");
-    crate::image(&sprat, "bare", WAIT);
-    docker!(sprat, "run", "-d", "-i", "--name", "box", "bare").ok();
-    assert_eq!(docker!(sprat, "exec", "box", "seven").status, 7);
-    assert_eq!(docker!(sprat, "exec", "box", "/usr/bin/ok").ok(), "ok");
-    docker!(sprat, "rm", "-f", "box").ok();
 }
 
 #[test]
