@@ -7,6 +7,7 @@ mod addresses;
 mod cache;
 mod component;
 mod context;
+mod control;
 mod conversions;
 mod core;
 mod egress;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sprat_image::Tree;
 use sprat_program::Wasi;
+use crate::control::{Control, Identity};
 
 use crate::core::Core;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
-use crate::guest::{Control, Identity};
 use crate::handle::{self, Streams};
 use crate::limiter::Limiter;
 use crate::network::GuestNetwork;
