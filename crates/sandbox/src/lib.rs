@@ -39,7 +39,7 @@ pub use exit::Exit;
 pub use guest::{Guest, Stop, Usage};
 #[doc(hidden)]
 pub use host::Uninstantiated;
-pub use host::{Sandbox, SandboxError, SandboxOptions};
+pub use host::{Outside, Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
 pub use network::{
     Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,
