@@ -7,9 +7,9 @@ use wasmtime_wasi::{TrappableError, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::context::{Context, Parts};
+use crate::control::Control;
 use crate::egress::DenyEgress;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
-use crate::guest::Control;
 use crate::limiter::Limiter;
 use crate::network::{GuestNetwork, SocketError, SocketPlace};
 use crate::p2::ProcessesHost;
@@ -93,7 +93,7 @@ pub(crate) struct SocketsHost<'a> {
 impl SocketsHost<'_> {
     /// A place for a socket among the open files.
     pub(crate) fn place(&self) -> Result<SocketPlace, SocketError> {
-        self.files.reserve().map_err(|_| SocketError::TooManySockets)
+        self.files.place().map_err(|_| SocketError::TooManySockets)
     }
 }
 

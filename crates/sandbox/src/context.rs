@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime_wasi::WasiCtx;
 
 use crate::Stream;
-use crate::guest::Control;
+use crate::control::Control;
 use crate::standard::{Standard, StandardInput, StandardOutput};
 
 /// wasmtime-wasi's context of one component, made when the guest first needs it: making one takes a tenth of the time

@@ -47,6 +47,15 @@ impl SandboxOptions {
     }
 }
 
+/// What a container has of the outside beside its streams.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The sockets of the host that stand for the published ports of its spec, in their order.
+    pub sockets: Vec<OwnedFd>,
+    /// Who knows the programs that its guests start.
+    pub resolver: Option<Arc<dyn Resolver>>,
+}
+
 /// Why a guest can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -100,45 +109,20 @@ impl Sandbox {
         Ok(Self { core: Arc::new(Core::new(options)?) })
     }
 
-    /// Starts a container with its first program, on the current tokio runtime. Its guests can start no programs.
+    /// Starts a container with its first program, on the current tokio runtime. It has no sockets of the host, and its
+    /// guests can start no programs.
     ///
     /// # Errors
     /// It can't be started; nothing of it is left.
     pub async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, Vec::new()), None).await
+        self.start_with(spec, stdio, Outside::default()).await
     }
 
-    /// [`Sandbox::start`] with the sockets of the host that stand for the published ports of the spec, in their order.
+    /// [`Sandbox::start`] with more of the outside.
     ///
     /// # Errors
-    /// As [`Sandbox::start`], and if they are not as many as the ports, or no sockets.
-    pub async fn start_with(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, sockets), None).await
-    }
-
-    /// [`Sandbox::start`], with somebody who knows the programs that its guests start.
-    ///
-    /// # Errors
-    /// As [`Sandbox::start`].
-    pub async fn start_resolving(
-        &self,
-        spec: Spec,
-        stdio: Stdio,
-        resolver: Option<Arc<dyn Resolver>>,
-    ) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, Vec::new()), resolver).await
-    }
-
-    /// [`Sandbox::start_with`] and [`Sandbox::start_resolving`] together.
-    ///
-    /// # Errors
-    /// As theirs.
-    pub async fn start_first(
-        &self,
-        spec: Spec,
-        streams: (Stdio, Vec<OwnedFd>),
-        resolver: Option<Arc<dyn Resolver>>,
-    ) -> Result<Guest, SandboxError> {
+    /// As [`Sandbox::start`], and if the sockets are not as many as the ports, or no sockets.
+    pub async fn start_with(&self, spec: Spec, stdio: Stdio, outside: Outside) -> Result<Guest, SandboxError> {
         let core = &self.core;
         check_command(&spec.program)?;
         let place = core.places.take(0).ok_or(SandboxError::Full(core.places.all()))?;
@@ -146,7 +130,7 @@ impl Sandbox {
         let tree = core.tree(&spec.files.layers).await?;
         let wall_clock_ms = spec.limits.wall_clock_ms;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::first(spec, streams, tree, core, resolver)?;
+        let given = Given::first(spec, stdio, outside, tree, core)?;
         let task = Task { program, ticker: Arc::clone(&core.ticker), wall_clock_ms, interruptible, place };
         Ok(run::spawn(task, given, None))
     }
@@ -201,7 +185,7 @@ impl Sandbox {
         let program = self.core.program(&spec.program, false).await?;
         let tree = self.core.tree(&spec.files.layers).await?;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::first(spec, (stdio, Vec::new()), tree, &self.core, None)?;
+        let given = Given::first(spec, stdio, Outside::default(), tree, &self.core)?;
         Ok(Uninstantiated { program, given, interruptible })
     }
 }
