@@ -17,6 +17,6 @@ mod table;
 mod view;
 
 pub use error::NetworkError;
-pub(crate) use join::{Endpoints, Joined, check, parse_egress};
+pub(crate) use join::{Endpoints, Joined, check, parse_egress, split_link};
 pub(crate) use reach::Reach;
 pub(crate) use table::Networks;
