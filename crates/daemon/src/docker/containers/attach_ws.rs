@@ -13,7 +13,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode, header};
 use sprat_docker_api::{DetachKeys, Detached, SOCKET_KEY_SUFFIX, SocketFrame, binary, close, next_frame, pong};
 use sprat_engine::{AttachOptions, Attachment, Stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 
 use super::attach;
 use crate::connection::{Hijack, Hijacked};
@@ -47,7 +48,7 @@ pub(super) async fn attach(
     // A terminal has one stream only.
     let wanted = Wanted { stdout: params.flag("stdout") || tty, stderr: params.flag("stderr") };
     let attachment = door.engine.attach(&name, AttachOptions { stdin }).await?;
-    hijack.take_over(move |taken| relay(taken, attachment, wanted, keys));
+    hijack.take_over(move |taken| carry(taken, attachment, wanted, keys));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -69,66 +70,115 @@ fn handshake(request: &Request) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(&STANDARD.encode(hash)).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
-/// Carries both directions until the container ends or the client leaves. Dropping the attachment detaches.
-async fn relay(taken: Hijacked, attachment: Attachment, wanted: Wanted, mut keys: Option<DetachKeys>) {
-    let (mut reader, mut writer) = tokio::io::split(taken.io);
-    let Attachment { mut output, mut input } = attachment;
-    let mut read = BytesMut::from(&*taken.sent);
-    loop {
-        // All frames that are there already.
-        let next = match next_frame(&mut read) {
-            Ok(frame) => frame,
-            Err(error) => {
-                tracing::debug!(%error, "a WebSocket broke");
-                break;
-            }
-        };
-        if let Some(frame) = next {
-            let (data, left) = match frame {
-                SocketFrame::Data(data) => typed(data, keys.as_mut()),
-                SocketFrame::Close => (Bytes::new(), true),
-                SocketFrame::Pong => (Bytes::new(), false),
-                SocketFrame::Ping(data) => {
-                    if writer.write_all(&pong(&data)).await.is_err() {
+/// Carries both directions until the container ends, or the client leaves or is gone. Dropping the attachment detaches.
+async fn carry(taken: Hijacked, attachment: Attachment, wanted: Wanted, keys: Option<DetachKeys>) {
+    let gone = taken.peer_gone();
+    let (reader, writer) = tokio::io::split(taken.io);
+    tokio::select! {
+        () = relay(attachment, reader, BytesMut::from(&*taken.sent), writer, wanted, keys) => {}
+        () = gone => {}
+    }
+}
+
+/// The directions don't wait for each other: a guest may write before it reads, and a client read nothing.
+async fn relay<R, W>(
+    attachment: Attachment,
+    mut reader: R,
+    sent: BytesMut,
+    mut writer: W,
+    wanted: Wanted,
+    keys: Option<DetachKeys>,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let Attachment { mut output, input } = attachment;
+    let (pongs, mut answers) = mpsc::channel(1);
+    let ended = {
+        let mut incoming = std::pin::pin!(take(&mut reader, sent, input, keys, pongs));
+        loop {
+            tokio::select! {
+                // Output first: what the guest wrote before its end is sent whatever the client does.
+                biased;
+                part = output.recv() => {
+                    let Some((stream, data)) = part else { break InputEnd::Left };
+                    let shown = match stream {
+                        Stream::Stdout => wanted.stdout,
+                        Stream::Stderr => wanted.stderr,
+                    };
+                    if shown && writer.write_all(&binary(&data)).await.is_err() {
                         return;
                     }
-                    continue;
                 }
-            };
-            if let Some(sender) = &input
-                && !data.is_empty()
-                && sender.send(data).await.is_err()
-            {
-                // The guest closed its input; the client is still read, to notice its end.
-                input = None;
-            }
-            if left {
-                break;
-            }
-            continue;
-        }
-        read.reserve(CHUNK);
-        tokio::select! {
-            // Output first: what the guest wrote before its end is sent whatever the client does.
-            biased;
-            part = output.recv() => {
-                let Some((stream, data)) = part else { break };
-                let shown = match stream {
-                    Stream::Stdout => wanted.stdout,
-                    Stream::Stderr => wanted.stderr,
-                };
-                if shown && writer.write_all(&binary(&data)).await.is_err() {
+                Some(pong) = answers.recv() => if writer.write_all(&pong).await.is_err() {
                     return;
-                }
+                },
+                end = &mut incoming => break end,
             }
-            count = reader.read_buf(&mut read) => if !matches!(count, Ok(1..)) {
-                return;
-            },
         }
+    };
+    if ended == InputEnd::Gone {
+        return;
     }
     // The client may be gone already.
     let _ = writer.write_all(&close()).await;
     let _ = writer.shutdown().await;
+    attach::read_off(&mut reader).await;
+}
+
+/// How the client's side ended.
+#[derive(Debug, PartialEq, Eq)]
+enum InputEnd {
+    /// It leaves, or what it sends is no WebSocket: it is told goodbye.
+    Left,
+    /// It is gone.
+    Gone,
+}
+
+/// Takes what the client sends, until it leaves or is gone.
+async fn take<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    mut read: BytesMut,
+    mut input: Option<mpsc::Sender<Bytes>>,
+    mut keys: Option<DetachKeys>,
+    pongs: mpsc::Sender<Bytes>,
+) -> InputEnd {
+    loop {
+        let frame = match next_frame(&mut read) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => {
+                read.reserve(CHUNK);
+                match reader.read_buf(&mut read).await {
+                    Ok(1..) => continue,
+                    Ok(0) | Err(_) => return InputEnd::Gone,
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a WebSocket broke");
+                return InputEnd::Left;
+            }
+        };
+        let (data, left) = match frame {
+            SocketFrame::Data(data) => typed(data, keys.as_mut()),
+            SocketFrame::Close => (Bytes::new(), true),
+            SocketFrame::Pong => continue,
+            SocketFrame::Ping(data) => {
+                // The receiver lives as long as this.
+                let _ = pongs.send(pong(&data)).await;
+                continue;
+            }
+        };
+        if let Some(sender) = &input
+            && !data.is_empty()
+            && sender.send(data).await.is_err()
+        {
+            // The guest closed its input; the client is still read, to notice its end.
+            input = None;
+        }
+        if left {
+            return InputEnd::Left;
+        }
+    }
 }
 
 /// What a client typed, and whether it leaves by its detach keys.
@@ -137,5 +187,58 @@ fn typed(data: Bytes, keys: Option<&mut DetachKeys>) -> (Bytes, bool) {
         None => (data, false),
         Some(Detached::No(data)) => (data, false),
         Some(Detached::Yes(data)) => (data, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Wanted = Wanted { stdout: true, stderr: true };
+
+    /// A masked frame, as clients send them; the mask is zero.
+    fn masked(kind: u8, data: &[u8]) -> Vec<u8> {
+        [&[0x80 | kind, 0x80 | u8::try_from(data.len()).unwrap(), 0, 0, 0, 0], data].concat()
+    }
+
+    #[tokio::test]
+    async fn input_that_the_guest_does_not_read_holds_up_neither_output_nor_pings() {
+        let (output, from_guest) = mpsc::channel(1);
+        let (to_guest, mut input) = mpsc::channel(1);
+        let (mut client, server) = tokio::io::duplex(4096);
+        let (reader, writer) = tokio::io::split(server);
+        let attachment = Attachment { output: from_guest, input: Some(to_guest) };
+        let relayed = tokio::spawn(relay(attachment, reader, BytesMut::new(), writer, BOTH, None));
+        client.write_all(&masked(9, b"there?")).await.unwrap();
+        let mut answer = [0; 8];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, *b"\x8a\x06there?");
+        // One waits for the guest, the next for its place.
+        for _ in 0..3 {
+            client.write_all(&masked(2, b"typed")).await.unwrap();
+        }
+        output.send((Stream::Stdout, Bytes::from_static(b"shown"))).await.unwrap();
+        let mut answer = [0; 7];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, *b"\x82\x05shown");
+        assert_eq!(input.recv().await.unwrap(), "typed");
+        drop(output);
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, close());
+        drop(client);
+        relayed.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_is_not_told_goodbye_and_its_input_ends() {
+        let (_output, from_guest) = mpsc::channel(1);
+        let (to_guest, mut input) = mpsc::channel(1);
+        let (client, server) = tokio::io::duplex(4096);
+        let (reader, writer) = tokio::io::split(server);
+        let attachment = Attachment { output: from_guest, input: Some(to_guest) };
+        drop(client);
+        relay(attachment, reader, BytesMut::new(), writer, BOTH, None).await;
+        assert_eq!(input.recv().await, None);
     }
 }
