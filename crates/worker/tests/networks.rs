@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use roles::this_program;
+use roles::{Folder, this_program};
 use sprat_program::{Cache, CompilerCommand};
 use sprat_sandbox::{
     EndpointSpec, Exit, FilesSpec, Limits, NetworkMode, NetworkSpec, ProgramSpec, Protocol, PublishedPort,
@@ -20,7 +20,6 @@ use sprat_sandbox::{
 use sprat_worker::{
     Client, ClientError, Confinement, Event, LogOptions, NetworkChange, SpawnCommand, StartRequest, WorkerOptions,
 };
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +41,7 @@ fn guest() -> Vec<u8> {
 }
 
 struct World {
-    dir: TempDir,
+    dir: Folder,
     cache: Cache,
     wasm: Vec<u8>,
 }
@@ -54,7 +53,7 @@ struct Worker {
 
 impl World {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Folder::new();
         let (program, args) = this_program("compiler_process");
         let cache = Cache::open(dir.path(), CompilerCommand { program, args }).unwrap();
         for folder in ["layer", "logs", "uppers"] {

@@ -8,11 +8,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use roles::this_program;
+use roles::{Folder, this_program};
 use sprat_program::{Cache, CompilerCommand};
 use sprat_sandbox::{Exit, FilesSpec, Limits, ProcessSpec, ProgramSpec, Spec, Stop, Unresolved, User};
 use sprat_worker::{Client, Confinement, Event, ExecRequest, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +30,7 @@ const SPIN: &str = r#"(module
     (loop $l (br $l))))"#;
 
 struct World {
-    dir: TempDir,
+    dir: Folder,
     cache: Cache,
     shared: bool,
     client: Client,
@@ -40,7 +39,7 @@ struct World {
 
 impl World {
     async fn new(shared: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Folder::new();
         let (program, args) = this_program("compiler_process");
         let cache = Cache::open(dir.path(), CompilerCommand { program, args }).unwrap();
         for folder in ["layer", "logs", "uppers"] {
