@@ -23,7 +23,8 @@ const CROWD: u64 = 2_000;
 /// The message of an error answer.
 fn message(text: &str) -> String {
     let error: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {text:?}"));
-    error["message"].as_str().unwrap_or_else(|| panic!("no message: {text}")).to_owned()
+    let message = error.get("message").and_then(|message| message.as_str());
+    message.unwrap_or_else(|| panic!("no message: {text}")).to_owned()
 }
 
 /// Sends these bytes and leaves the connection open.

@@ -132,9 +132,9 @@ async fn remove_all(world: &World) {
     }
 }
 
-/// Checks what was told of each container: made once, started and ended by turns, removed once and last.
-async fn check_lives(world: &World) {
-    let filter = EventFilter { since_ns: Some(0), until_ns: Some(now_ns()), ..EventFilter::default() };
+/// Checks what was told of each container since then: made once, started and ended by turns, removed once and last.
+async fn check_lives(world: &World, since_ns: i64) {
+    let filter = EventFilter { since_ns: Some(since_ns), until_ns: Some(now_ns()), ..EventFilter::default() };
     let events: Vec<Event> = world.engine.events(filter).unwrap().collect().await;
     let mut lives: HashMap<String, Vec<String>> = HashMap::new();
     for event in events.into_iter().filter(|event| event.kind == EventKind::Container) {
@@ -162,15 +162,18 @@ fn whatever_clients_ask_for_at_once_each_container_has_one_life() {
     let world = runtime.block_on(World::new());
     let clients = proptest::collection::vec(proptest::collection::vec(ask(), 10..25), 2..5);
     // Not shrunk: what is asked is half of a race only, and the other half is different each time.
-    let config = Config { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 48, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     let ran = runner.run(&clients, |clients| {
-        runtime.block_on(race(&world, &clients));
+        runtime.block_on(async {
+            let begin = now_ns();
+            race(&world, &clients).await;
+            check_lives(&world, begin).await;
+        });
         Ok(())
     });
     ran.unwrap();
     runtime.block_on(async {
-        check_lives(&world).await;
         assert_eq!(std::fs::read_dir(world.dir.path().join("root/containers")).unwrap().count(), 0);
         for name in NAMES {
             world.create(name, run("/fail")).await;
