@@ -33,6 +33,14 @@ const [result, ran] = await docker.run(image, [], piped);
 assert.equal(result.StatusCode, 0);
 await ran.remove();
 
+// One that removes itself: whoever waits for it may come after its end.
+for (let round = 0; round < 10; round++) {
+  const [ended, gone] = await docker.run(image, [], new PassThrough(), { HostConfig: { AutoRemove: true } });
+  assert.equal(ended.StatusCode, 0);
+  await gone.wait({ condition: "removed" });
+  await assert.rejects(gone.inspect(), { statusCode: 404 });
+}
+
 // exec with separate streams.
 const box = await docker.createContainer({ Image: toolbox, Cmd: ["sleep", "1000"], Labels: { who: "dockerode" } });
 await box.start();

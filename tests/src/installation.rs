@@ -255,12 +255,32 @@ impl Drop for Installation {
             // Its workers may still run.
             self.start_daemon();
         }
-        let stopped = self.sprat(&["daemon", "stop"]);
+        // A test that fails may do so because the daemon hangs.
+        let stopped = !std::thread::panicking() && self.sprat(&["daemon", "stop"]).status == 0;
         if let Some(mut daemon) = self.daemon.take() {
-            if stopped.status != 0 {
+            if !stopped {
                 let _ = daemon.kill();
             }
             let _ = daemon.wait();
+        }
+        // Workers that nobody could stop: of a daemon that was killed or hung. They would run for ever.
+        self.kill_processes();
+    }
+}
+
+impl Installation {
+    /// Kills what has a path below this folder among its arguments, as workers have.
+    fn kill_processes(&self) {
+        let folder = self.folder.path().to_string_lossy();
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+        for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&arguments).contains(&*folder)
+                && let Some(pid) = rustix::process::Pid::from_raw(pid)
+            {
+                // It may have ended already.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 
 #[path = "real_daemon/copies.rs"]
 mod copies;
+#[path = "real_daemon/hostile.rs"]
+mod hostile;
 #[path = "../../worker/tests/roles/mod.rs"]
 mod roles;
 mod support;

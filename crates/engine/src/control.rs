@@ -236,6 +236,8 @@ impl Core {
         }
         let next = {
             let life = record.life();
+            // Its run goes on: there is no next one to wait for.
+            check_answering(&life)?;
             match life.row.state {
                 State::Restarting => return Err(record_refused(record, life, Refusal::Restarting)),
                 State::Removing | State::Dead | State::Gone => {
@@ -310,7 +312,8 @@ fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
 /// Why a worker did not do what was asked: the container may have ended just now.
 fn unanswered(record: &Record, error: ClientError) -> EngineError {
     match error {
-        ClientError::Ended(_) => record.refused(Refusal::NotRunning),
+        // A worker that is gone ended all of its containers; their exits are on the way.
+        ClientError::Ended(_) | ClientError::Gone(_) => record.refused(Refusal::NotRunning),
         other => EngineError::Worker(other.to_string()),
     }
 }

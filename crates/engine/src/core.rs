@@ -22,6 +22,7 @@ use crate::placement::Workers;
 use crate::record::Record;
 use crate::steps::Steps;
 use crate::store::SharedStore;
+use crate::tombstones::Tombstones;
 use crate::volumes::Volumes;
 use crate::within::Trees;
 use crate::{ContainerId, EngineConfig, EngineError, EventKind};
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) installation: String,
     pub(crate) store: SharedStore,
     pub(crate) containers: Containers,
+    /// Those that removed themselves just now.
+    pub(crate) tombstones: Tombstones,
     pub(crate) volumes: Volumes,
     pub(crate) networks: Networks,
     /// What workers are told of each other's members.

@@ -132,7 +132,8 @@ impl Engine {
         self.core.list(filter)
     }
 
-    /// Begins to wait at once (no exit after this call is missed); the future gives the exit status and an error text.
+    /// Begins to wait at once (no exit after this call is missed); the future gives the exit status and an error text. One
+    /// that removed itself within the last minute is still known here.
     ///
     /// # Errors
     /// No such container.
@@ -141,7 +142,13 @@ impl Engine {
         name: &str,
         condition: WaitCondition,
     ) -> Result<futures_util::future::BoxFuture<'static, (i64, Option<String>)>, EngineError> {
-        Ok(Core::wait(&*self.core.containers.find(name)?, condition))
+        match self.core.containers.find(name) {
+            Ok(record) => Ok(Core::wait(&record, condition)),
+            Err(error) => match self.core.tombstones.outcome(name) {
+                Some(outcome) => Ok(Box::pin(std::future::ready(outcome))),
+                None => Err(error),
+            },
+        }
     }
 
     /// Attaches to a container that runs or will be started.

@@ -52,6 +52,7 @@ mod spec;
 mod state;
 mod steps;
 mod store;
+mod tombstones;
 mod update;
 mod user;
 mod volume;

@@ -22,6 +22,7 @@ use crate::networks::Endpoints;
 use crate::placement::Place;
 use crate::ports::BoundPorts;
 use crate::state::{Refusal, State};
+use crate::tombstones::Outcome;
 use crate::{
     ContainerId, ContainerSpec, ContainerState, EngineError, ExitInfo, Isolation, MountPoint, PortSpec, Status,
     WaitCondition,
@@ -150,7 +151,7 @@ pub(crate) struct RunEnd {
 #[derive(Debug)]
 struct Waiter {
     removed: bool,
-    sender: oneshot::Sender<(i64, Option<String>)>,
+    sender: oneshot::Sender<Outcome>,
 }
 
 impl Record {
@@ -249,7 +250,7 @@ impl Life {
     }
 
     /// Waits from now on; sends at once if the condition holds.
-    pub(crate) fn wait(&mut self, condition: WaitCondition) -> oneshot::Receiver<(i64, Option<String>)> {
+    pub(crate) fn wait(&mut self, condition: WaitCondition) -> oneshot::Receiver<Outcome> {
         let (sender, receiver) = oneshot::channel();
         let over = match condition {
             WaitCondition::NotRunning => !self.row.state.is_live() && self.row.state != State::Restarting,
@@ -287,7 +288,7 @@ impl Life {
 
     /// Clients take an error for a wait that failed and give 125, so only one of a start counts: a run that was lost with
     /// its worker has a status.
-    fn outcome(&self) -> (i64, Option<String>) {
+    pub(crate) fn outcome(&self) -> Outcome {
         let exit = self.row.exit.as_ref();
         let failed = !self.row.error.is_empty() && !exit.is_some_and(|exit| exit.lost);
         (exit.map_or(0, |exit| i64::from(exit.code)), failed.then(|| self.row.error.clone()))

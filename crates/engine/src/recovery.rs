@@ -70,6 +70,7 @@ impl Core {
             reach: Reach::open(Arc::clone(&store))?,
             store,
             containers: Containers::default(),
+            tombstones: crate::tombstones::Tombstones::default(),
             shelf: FactsShelf::default(),
             images,
             registry,

@@ -70,6 +70,7 @@ impl Core {
             self.volumes.drop_anonymous(name);
         }
         self.release_endpoints(record);
+        self.bury(record);
         self.containers.remove(record);
         self.tell(record, "destroy", &[]);
         let mut life = record.life();
@@ -78,6 +79,14 @@ impl Core {
         }
         life.wake_removed();
         Ok(())
+    }
+
+    /// Remembers how a container ended that is removed by its own wish. From here to its removal there are both.
+    fn bury(&self, record: &Record) {
+        let life = record.life();
+        if record.spec.auto_remove && life.row.exit.is_some() {
+            self.tombstones.bury(record.id, Arc::clone(&life.name), life.outcome());
+        }
     }
 
     /// Gives a container another name.

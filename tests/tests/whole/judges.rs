@@ -65,6 +65,19 @@ fn testcontainers_starts_a_server_and_calls_it() {
     assert_eq!(run(command.env("DOCKER_CONFIG", sprat.path("docker")), b"").ok(), "ok");
 }
 
+#[test]
+fn schemathesis_finds_no_failure_and_no_hang() {
+    let Some(python) = named("PYTHON") else { return };
+    let sprat = Installation::start();
+    crate::image(&sprat, "fuzz", crate::WAIT);
+    let mut command = Command::new(python);
+    command.args(["-B", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]).arg(script("fuzz_api.py"));
+    // What the tools write they write to their working folder.
+    command.current_dir(sprat.path("")).env("DOCKER_CONFIG", sprat.path("docker"));
+    let output = run(command.env("DOCKER_HOST", sprat.host()).env("SPRAT_TEST_IMAGE", "fuzz"), b"");
+    assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
+}
+
 /// The three tiers of the guestbook as images, and a Compose 2.
 fn guestbook(sprat: &Installation) -> Option<PathBuf> {
     let compose = named("SPRAT_TEST_COMPOSE")?;

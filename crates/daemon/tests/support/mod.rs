@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sprat_daemon::{DaemonConfig, Host, READY_LINE};
-use tempfile::TempDir;
 
-use crate::roles::this_program;
+use crate::roles::{Folder, this_program};
 
 /// Says hello.
 pub(crate) const HELLO: &str = r#"(module
@@ -55,7 +54,7 @@ pub(crate) fn run_daemon() {
 
 /// A daemon that ends with its value, and its containers with it.
 pub(crate) struct Daemon {
-    folder: TempDir,
+    folder: Folder,
     process: Child,
     /// What it wrote after it was ready.
     log: Option<JoinHandle<String>>,
@@ -63,12 +62,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("sprat-").tempdir().unwrap();
+        let folder = Folder::new();
         let (process, log) = Self::spawn(&folder);
         Self { folder, process, log: Some(log) }
     }
 
-    fn spawn(folder: &TempDir) -> (Child, JoinHandle<String>) {
+    fn spawn(folder: &Folder) -> (Child, JoinHandle<String>) {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon_process", "--ignored", "--nocapture"])
             .env(ROOT, folder.path())
@@ -112,11 +111,29 @@ impl Daemon {
 
     /// Waits until the daemon holds no more sockets than this.
     pub(crate) fn until_connections(&self, most: usize) {
+        self.until(|| self.connections() <= most);
+    }
+
+    /// Waits until this is so.
+    #[track_caller]
+    pub(crate) fn until(&self, is_so: impl Fn() -> bool) {
         let begin = std::time::Instant::now();
-        while self.connections() > most {
-            assert!(begin.elapsed() < PATIENCE, "{} connections are left, not {most}", self.connections());
+        while !is_so() {
+            assert!(begin.elapsed() < PATIENCE, "it did not come about; {} connections are open", self.connections());
             std::thread::yield_now();
         }
+    }
+
+    /// The most memory that the daemon had, in bytes.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> UnixStream {
+        UnixStream::connect(self.socket()).unwrap()
     }
 
     /// Its own folder.
@@ -166,7 +183,12 @@ impl Daemon {
 
     /// Status and body of the answer to a tar.
     pub(crate) fn put(&self, path: &str, tar: &[u8]) -> (u16, String) {
-        self.send("PUT", path, "application/x-tar", tar, "Connection: close\r\n").answer()
+        self.send_tar("PUT", path, tar)
+    }
+
+    /// The same, with another method.
+    pub(crate) fn send_tar(&self, method: &str, path: &str, tar: &[u8]) -> (u16, String) {
+        self.send(method, path, "application/x-tar", tar, "Connection: close\r\n").answer()
     }
 
     /// Status and body of an answer.
@@ -215,10 +237,14 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if let Ok(mut stream) = UnixStream::connect(self.socket()) {
-            let _ = stream.write_all(b"POST /sprat/shutdown HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-            let _ = stream.read(&mut [0; 64]);
-        } else {
+        let shut_down = || {
+            let mut stream = UnixStream::connect(self.socket())?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(b"POST /sprat/shutdown HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")?;
+            stream.read(&mut [0; 64])
+        };
+        // A test that fails may do so because the daemon hangs. Its workers end with the folder.
+        if std::thread::panicking() || !matches!(shut_down(), Ok(1..)) {
             let _ = self.process.kill();
         }
         let _ = self.process.wait();

@@ -102,6 +102,18 @@ async fn auto_remove_takes_the_container_and_its_anonymous_volumes() {
     world.engine.start("bass").await.unwrap();
     assert_eq!(tokio::time::timeout(PATIENCE, removed).await.unwrap().0, 3);
     assert!(world.engine.volumes().is_empty() && !volume.mountpoint.exists());
+    // Who asks too late is still told; for anybody else it is gone.
+    for name in ["bass", "/bass"] {
+        assert_eq!(world.exit(name, WaitCondition::NotRunning).await, (3, None));
+    }
+    assert!(matches!(world.engine.inspect("bass"), Err(EngineError::NoSuchContainer(_))));
+    // The name is free, and the next of that name is the one that is meant.
+    world.create("bass", run("/fail")).await;
+    assert_eq!(world.exit("bass", WaitCondition::NotRunning).await, (0, None));
+    world.engine.remove("bass", RemoveOptions::default()).await.unwrap();
+    world.create("never-ran", ContainerSpec { auto_remove: true, ..run("/fail") }).await;
+    world.engine.remove("never-ran", RemoveOptions::default()).await.unwrap();
+    assert!(world.engine.wait("never-ran", WaitCondition::NotRunning).is_err());
     world.end().await;
 }
 

@@ -8,6 +8,7 @@ mod images;
 mod life;
 mod mounted;
 mod networks;
+mod races;
 mod recovery;
 #[path = "../../../worker/tests/roles/mod.rs"]
 mod roles;

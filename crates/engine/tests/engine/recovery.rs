@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt as _;
 use sprat_engine::{
-    ContainerSpec, Engine, EngineError, EventFilter, Isolation, PortSpec, RemoveOptions, RestartPolicy, Status,
-    StopOptions, WaitCondition,
+    AttachOptions, ContainerSpec, Engine, EngineError, EventFilter, Isolation, PortSpec, RemoveOptions, RestartPolicy,
+    Status, StopOptions, WaitCondition,
 };
 use sprat_worker::GuestState;
 
@@ -225,6 +225,9 @@ async fn a_worker_that_does_not_answer_holds_up_nobody_and_loses_nothing() {
     assert_eq!((world.status("held"), world.status("free")), (Status::Running, Status::Running));
     world.engine.kill("free", "KILL").await.unwrap();
     let error = world.engine.stop("held", StopOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, EngineError::Worker(text) if text.contains("does not answer")), "{error}");
+    // There is no next run to attach to: this one goes on.
+    let error = world.engine.attach("held", AttachOptions::default()).await.unwrap_err();
     assert!(matches!(&error, EngineError::Worker(text) if text.contains("does not answer")), "{error}");
     assert_eq!(world.status("held"), Status::Running);
     go_on(pid);

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use sprat_engine::{CompilerCommand, ContainerSpec, Engine, EngineConfig, LogQuery, Status, WaitCondition};
-use tempfile::TempDir;
 
-use crate::roles::this_program;
+use crate::roles::{Folder, this_program};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,11 +26,12 @@ pub(crate) const SPIN: &str = r#"(module (memory (export "memory") 1) (func (exp
 pub(crate) const PLAIN: &str = r#"(module (func (export "add") (param i32 i32) (result i32) local.get 0))"#;
 
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    /// Before its folder, so that it starts no workers anew when those are killed.
     pub(crate) engine: Arc<Engine>,
+    pub(crate) dir: Folder,
 }
 
-pub(crate) fn config(dir: &TempDir) -> EngineConfig {
+pub(crate) fn config(dir: &Folder) -> EngineConfig {
     let (worker, worker_args) = this_program("worker_process");
     let (program, args) = this_program("compiler_process");
     EngineConfig {
@@ -56,7 +56,7 @@ impl World {
 
     /// One with another configuration.
     pub(crate) async fn with(change: impl FnOnce(EngineConfig) -> EngineConfig) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Folder::new();
         let engine = Engine::open(change(config(&dir))).await.unwrap();
         let mut tar = tar::Builder::new(Vec::new());
         for (name, text) in [

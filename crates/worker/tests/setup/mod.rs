@@ -6,10 +6,9 @@ use std::time::Duration;
 use sprat_program::{Cache, CompilerCommand};
 use sprat_sandbox::{FilesSpec, Limits, NetworkSpec, ProgramSpec, Spec, User};
 use sprat_worker::{Client, Confinement, Event, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use crate::roles::this_program;
+use crate::roles::{Folder, this_program};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -18,13 +17,13 @@ pub(crate) type Events = mpsc::UnboundedReceiver<(String, Event)>;
 
 /// A folder with what workers need.
 pub(crate) struct Place {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Folder,
     cache: Cache,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Folder::new();
         let (program, args) = this_program("compiler_process");
         let cache = Cache::open(dir.path(), CompilerCommand { program, args }).unwrap();
         for folder in ["layer", "logs", "uppers"] {

@@ -77,9 +77,13 @@ pub(super) async fn carry(taken: Hijacked, attachment: Attachment, wanted: Wante
     }
     // The client may be gone already.
     let _ = writer.shutdown().await;
-    // Input that the guest did not want is still read: closing over it would reset the connection, and the client
-    // would lose output that it has not read yet.
-    let _ = tokio::time::timeout(INPUT_DRAIN, tokio::io::copy(&mut reader, &mut tokio::io::sink())).await;
+    read_off(&mut reader).await;
+}
+
+/// Reads the input that the guest did not want: closing over it would reset the connection, and the client would lose
+/// output that it has not read yet.
+pub(super) async fn read_off<R: AsyncRead + Unpin>(reader: &mut R) {
+    let _ = tokio::time::timeout(INPUT_DRAIN, tokio::io::copy(reader, &mut tokio::io::sink())).await;
 }
 
 /// Refuses to attach to what is held or between two runs.

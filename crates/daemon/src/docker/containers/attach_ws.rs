@@ -13,11 +13,13 @@ use http::{HeaderValue, StatusCode, header};
 use sprat_docker_api::{DetachKeys, Detached};
 use sprat_engine::{AttachOptions, Attachment, Stream};
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::attach;
 use crate::connection::{Hijack, Hijacked};
@@ -55,7 +57,7 @@ pub(super) async fn attach(
     // A terminal has one stream only.
     let wanted = Wanted { stdout: params.flag("stdout") || tty, stderr: params.flag("stderr") };
     let attachment = door.engine.attach(&name, AttachOptions { stdin }).await?;
-    hijack.take_over(move |taken| relay(taken, attachment, wanted, keys));
+    hijack.take_over(move |taken| carry(taken, attachment, wanted, keys));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -76,58 +78,96 @@ fn handshake(request: &Request) -> Result<HeaderValue, ApiError> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
-/// Carries both directions until the container ends or the client leaves. Dropping the attachment detaches.
-async fn relay(taken: Hijacked, attachment: Attachment, wanted: Wanted, mut keys: Option<DetachKeys>) {
+/// Carries both directions until the container ends, or the client leaves or is gone. Dropping the attachment detaches.
+async fn carry(taken: Hijacked, attachment: Attachment, wanted: Wanted, keys: Option<DetachKeys>) {
+    let gone = taken.peer_gone();
+    tokio::select! {
+        () = relay(taken, attachment, wanted, keys) => {}
+        () = gone => {}
+    }
+}
+
+/// The directions don't wait for each other: a guest may write before it reads, and a client read nothing.
+async fn relay(taken: Hijacked, attachment: Attachment, wanted: Wanted, keys: Option<DetachKeys>) {
     let config = WebSocketConfig::default()
         .read_buffer_size(CHUNK)
         .max_frame_size(Some(MAX_FRAME))
         .max_message_size(Some(MAX_MESSAGE));
     let sent = taken.sent.to_vec();
-    let mut socket = WebSocketStream::from_partially_read(taken.io, sent, Role::Server, Some(config)).await;
-    let Attachment { mut output, mut input } = attachment;
-    loop {
-        tokio::select! {
-            // Output first: what the guest wrote before its end is sent whatever the client does.
-            biased;
-            part = output.recv() => {
-                let Some((stream, data)) = part else { break };
-                let shown = match stream {
-                    Stream::Stdout => wanted.stdout,
-                    Stream::Stderr => wanted.stderr,
-                };
-                if shown && socket.send(Message::Binary(data)).await.is_err() {
-                    return;
-                }
-            }
-            message = socket.next() => {
-                let (data, left) = match message {
-                    Some(Ok(Message::Text(text))) => typed(text.into(), keys.as_mut()),
-                    Some(Ok(Message::Binary(data))) => typed(data, keys.as_mut()),
-                    // Pings are answered by the socket itself.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                    Some(Ok(Message::Close(_))) | None => break,
-                    Some(Err(error)) => {
-                        tracing::debug!(%error, "a WebSocket broke");
-                        break;
+    let socket = WebSocketStream::from_partially_read(taken.io, sent, Role::Server, Some(config)).await;
+    let (mut sink, mut source) = socket.split();
+    let Attachment { mut output, input } = attachment;
+    let ended = {
+        let mut incoming = std::pin::pin!(take(&mut source, input, keys));
+        loop {
+            tokio::select! {
+                // Output first: what the guest wrote before its end is sent whatever the client does.
+                biased;
+                part = output.recv() => {
+                    let Some((stream, data)) = part else { break InputEnd::Left };
+                    let shown = match stream {
+                        Stream::Stdout => wanted.stdout,
+                        Stream::Stderr => wanted.stderr,
+                    };
+                    if shown && sink.send(Message::Binary(data)).await.is_err() {
+                        return;
                     }
-                };
-                if let Some(sender) = &input
-                    && !data.is_empty()
-                    && sender.send(data).await.is_err()
-                {
-                    // The guest closed its input; the client is still read, to notice its end.
-                    input = None;
                 }
-                if left {
-                    break;
-                }
+                end = &mut incoming => break end,
             }
         }
+    };
+    let Ok(mut socket) = sink.reunite(source) else { return };
+    if ended == InputEnd::Gone {
+        return;
     }
     // After a client's closing frame this one is refused, and the flush sends the answer to it. The client may be gone.
     let _ = socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).await;
     let _ = socket.flush().await;
     let _ = socket.get_mut().shutdown().await;
+    attach::read_off(socket.get_mut()).await;
+}
+
+/// How the client's side ended.
+#[derive(Debug, PartialEq, Eq)]
+enum InputEnd {
+    /// It leaves, or what it sends is no WebSocket: it is told goodbye.
+    Left,
+    /// It is gone.
+    Gone,
+}
+
+/// Takes what the client sends, until it leaves or is gone.
+async fn take<S>(source: &mut S, mut input: Option<mpsc::Sender<Bytes>>, mut keys: Option<DetachKeys>) -> InputEnd
+where
+    S: futures_util::Stream<Item = Result<Message, Error>> + Unpin,
+{
+    loop {
+        let (data, left) = match source.next().await {
+            Some(Ok(Message::Text(text))) => typed(text.into(), keys.as_mut()),
+            Some(Ok(Message::Binary(data))) => typed(data, keys.as_mut()),
+            // Pings are answered by the socket itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Ok(Message::Close(_))) => return InputEnd::Left,
+            None | Some(Err(Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                return InputEnd::Gone;
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a WebSocket broke");
+                return InputEnd::Left;
+            }
+        };
+        if let Some(sender) = &input
+            && !data.is_empty()
+            && sender.send(data).await.is_err()
+        {
+            // The guest closed its input; the client is still read, to notice its end.
+            input = None;
+        }
+        if left {
+            return InputEnd::Left;
+        }
+    }
 }
 
 /// What a client typed, and whether it leaves by its detach keys.
@@ -142,7 +182,6 @@ fn typed(data: Bytes, keys: Option<&mut DetachKeys>) -> (Bytes, bool) {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, DuplexStream};
-    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -292,5 +331,42 @@ mod tests {
         let Guest { output, client, .. } = start(None, b"");
         drop(client);
         output.closed().await;
+    }
+
+    #[tokio::test]
+    async fn input_that_the_guest_does_not_read_holds_up_no_output() {
+        let (output, from_guest) = mpsc::channel(1);
+        let (to_guest, mut input) = mpsc::channel(1);
+        let (mut client, server) = tokio::io::duplex(4096);
+        let taken = Hijacked { io: Box::new(server), sent: Bytes::new() };
+        let attachment = Attachment { output: from_guest, input: Some(to_guest) };
+        let relayed = tokio::spawn(relay(taken, attachment, Wanted { stdout: true, stderr: true }, None));
+        // One waits for the guest, the next for its place.
+        for _ in 0..3 {
+            client.write_all(&masked(0x82, b"typed")).await.unwrap();
+        }
+        output.send((Stream::Stdout, Bytes::from_static(b"shown"))).await.unwrap();
+        let mut answer = [0; 7];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, *b"\x82\x05shown");
+        assert_eq!(input.recv().await.unwrap(), "typed");
+        drop(output);
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, CLOSE);
+        drop(client);
+        relayed.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_is_not_told_goodbye_and_its_input_ends() {
+        let (_output, from_guest) = mpsc::channel(1);
+        let (to_guest, mut input) = mpsc::channel(1);
+        let (client, server) = tokio::io::duplex(4096);
+        let taken = Hijacked { io: Box::new(server), sent: Bytes::new() };
+        drop(client);
+        let attachment = Attachment { output: from_guest, input: Some(to_guest) };
+        relay(taken, attachment, Wanted { stdout: true, stderr: true }, None).await;
+        assert_eq!(input.recv().await, None);
     }
 }
