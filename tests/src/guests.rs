@@ -1,6 +1,6 @@
 //! Guests for tests: the examples, and small ones in the text format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of an example.
 #[must_use]
@@ -54,14 +54,23 @@ pub fn path_at_1024(path: &str) -> String {
 /// It does not compile.
 #[must_use]
 pub fn rust_guest(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests");
+    rust_program(name, &folder.join(format!("{name}.rs")))
+}
+
+/// The program of one Rust file that needs nothing but the library, compiled once for WASI 0.2 by the pinned toolchain.
+///
+/// # Panics
+/// It does not compile.
+#[must_use]
+pub fn rust_program(name: &str, source: &Path) -> PathBuf {
     use std::process::Command;
 
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let source = here.join("guests").join(format!("{name}.rs"));
     let folder = here.parent().map(|root| root.join("target/tests-guests")).unwrap_or_default();
     let binary = folder.join(format!("{name}.wasm"));
-    let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    if modified(&binary).is_some_and(|built| Some(built) > modified(&source)) {
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if modified(&binary).is_some_and(|built| Some(built) > modified(source)) {
         return binary;
     }
     std::fs::create_dir_all(&folder).expect("the folder is ours");
@@ -69,7 +78,8 @@ pub fn rust_guest(name: &str) -> PathBuf {
     let own = folder.join(format!("{name}-{}.wasm", std::process::id()));
     let compiled = Command::new("rustc")
         .args(["--edition", "2024", "--target", "wasm32-wasip2", "-O", "-o"])
-        .args([&own, &source])
+        .arg(&own)
+        .arg(source)
         .current_dir(&here)
         .status()
         .expect("rustc");
