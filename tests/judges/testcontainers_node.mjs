@@ -10,6 +10,8 @@ import { text } from "node:stream/consumers";
 const require = createRequire(`${process.env.SPRAT_TEST_NODE}/`);
 const { GenericContainer, Network, Wait } = require("testcontainers");
 const [server, talk] = process.argv.slice(2);
+// Its connections keep no process alive; what is awaited here must.
+setInterval(() => {}, 1000);
 
 const ask = async (container, line) => {
   const socket = createConnection(container.getMappedPort(8080), container.getHost());
