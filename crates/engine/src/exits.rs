@@ -143,8 +143,7 @@ impl Core {
         if actions.contains(&Action::AutoRemove) && (record.spec.auto_remove || self.is_to_reap(record)) {
             let (core, record) = (Arc::clone(self), Arc::clone(record));
             tokio::spawn(async move {
-                core.reap(&record).await;
-                if !record.spec.auto_remove {
+                if !core.reap(&record).await || !record.spec.auto_remove {
                     return;
                 }
                 let options = RemoveOptions { force: false, volumes: true };

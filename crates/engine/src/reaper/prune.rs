@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -22,6 +23,12 @@ use crate::{EngineError, RemoveOptions};
 const NOTES: &str = "sessions";
 /// Most bytes of it.
 const NOTES_LIMIT: u64 = (LINES_LIMIT * (LINE_LIMIT + 1)) as u64;
+
+/// How often it is tried: what an earlier daemon's worker runs can't be removed before that worker is found again, and a network
+/// not while somebody else is on it.
+const TRIES: u32 = 10;
+/// Time between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is to be removed.
 struct Doomed {
@@ -45,12 +52,12 @@ impl Core {
         record.settled.reaper && self.config.reaper && ended
     }
 
-    /// Removes what a reaper was told.
-    pub(crate) async fn reap(self: &Arc<Self>, record: &Record) {
+    /// Removes what a reaper was told. False: the engine ended before all was removed, and the next one goes on with it.
+    pub(crate) async fn reap(self: &Arc<Self>, record: &Record) -> bool {
         // It neither starts again meanwhile nor is it removed.
         let _op = record.op.lock().await;
         if !self.is_to_reap(record) {
-            return;
+            return true;
         }
         let upper = self.upper(record.id);
         let read = {
@@ -59,25 +66,39 @@ impl Core {
         };
         let sessions = match read {
             Ok(sessions) => sessions,
-            Err(error) => return tracing::warn!(reaper = %record.id, %error, "nothing is reaped"),
+            Err(error) => {
+                tracing::warn!(reaper = %record.id, %error, "nothing is reaped");
+                return true;
+            }
         };
-        if !sessions.is_empty() {
-            self.remove_doomed(&Doomed { sessions, since: record.created }).await;
+        let doomed = Doomed { sessions, since: record.created };
+        for _ in 0..TRIES {
+            if doomed.sessions.is_empty() || self.remove_doomed(&doomed).await {
+                break;
+            }
+            tokio::select! {
+                () = self.ending.cancelled() => return false,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
         }
         let done = blocking(move || forget(&upper).map_err(EngineError::io("remove what the reaper noted"))).await;
         if let Err(error) = done {
             tracing::warn!(reaper = %record.id, %error, "it will be reaped again");
         }
+        true
     }
 
-    /// Containers first: networks, volumes and images are in use until they are gone.
-    async fn remove_doomed(self: &Arc<Self>, doomed: &Doomed) {
-        let mut removed = 0_usize;
+    /// Containers first: networks, volumes and images are in use until they are gone. True: nothing is left.
+    async fn remove_doomed(self: &Arc<Self>, doomed: &Doomed) -> bool {
+        let (mut removed, mut left) = (0_usize, 0_usize);
         let mut count = |what: &str, name: &str, result: Result<(), EngineError>| match result {
             Ok(()) => removed += 1,
             // Somebody else removed it meanwhile.
             Err(error) if error.kind() == crate::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(what, name, %error, "not reaped"),
+            Err(error) => {
+                left += 1;
+                tracing::warn!(what, name, %error, "not reaped");
+            }
         };
         for target in self.containers.all() {
             if !target.settled.reaper && doomed.has(&self.labels(&target), target.created) {
@@ -103,7 +124,8 @@ impl Core {
                 count("image", &name, result.map(drop));
             }
         }
-        tracing::info!(removed, sessions = doomed.sessions.len(), "reaped");
+        tracing::info!(removed, left, sessions = doomed.sessions.len(), "reaped");
+        left == 0
     }
 }
 

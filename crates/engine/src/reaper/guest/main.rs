@@ -30,6 +30,8 @@ const CONNECTIONS_LIMIT: usize = 512;
 const CHUNK: usize = 4096;
 /// Most characters of a stranger's line that the log shows.
 const SHOWN: usize = 200;
+/// How long a client that takes no answer holds up the others, once.
+const ANSWER: Duration = Duration::from_secs(1);
 /// How long a listener that can't accept is left alone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -79,6 +81,23 @@ fn listeners() -> io::Result<Vec<TcpListener>> {
             listener.set_nonblocking(true).map(|()| listener)
         })
         .collect()
+}
+
+/// Tells a client that its line was taken.
+fn answer(stream: &mut TcpStream) -> io::Result<()> {
+    let mut rest: &[u8] = b"ACK\n";
+    while !rest.is_empty() {
+        match stream.write(rest) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !poll::writable(stream.as_raw_fd(), ANSWER)? {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 struct Connection {
@@ -174,7 +193,7 @@ impl Reaper {
         for line in heard {
             self.note(&line)?;
             let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-            let answered = connection.stream.write_all(b"ACK\n");
+            let answered = answer(&mut connection.stream);
             // Who closed already does not wait for an answer.
             if length > 0 {
                 answered.map_err(|error| format!("takes no answer: {error}"))?;

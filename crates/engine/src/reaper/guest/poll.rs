@@ -31,6 +31,7 @@ struct Event {
 
 const CLOCK: u8 = 0;
 const READ: u8 = 1;
+const WRITE: u8 = 2;
 const MONOTONIC: u32 = 1;
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -38,8 +39,18 @@ unsafe extern "C" {
     fn poll_oneoff(subscriptions: *const Subscription, events: *mut Event, count: usize, stored: *mut usize) -> u16;
 }
 
-/// Waits until one of the descriptors can be read from or accepted on, at most so long; gives the indexes of those that can, in order.
+/// Waits until one of the descriptors can be read from or accepted on, at most so long; gives the indexes of those that can, in
+/// order.
 pub(crate) fn readable(descriptors: &[RawFd], most: Option<Duration>) -> io::Result<Vec<usize>> {
+    wait(READ, descriptors, most)
+}
+
+/// Waits until a descriptor can be written to; false if it can't so long.
+pub(crate) fn writable(descriptor: RawFd, most: Duration) -> io::Result<bool> {
+    wait(WRITE, &[descriptor], Some(most)).map(|indexes| !indexes.is_empty())
+}
+
+fn wait(kind: u8, descriptors: &[RawFd], most: Option<Duration>) -> io::Result<Vec<usize>> {
     let wait_for = |kind, what, user_data, timeout| Subscription {
         user_data,
         kind,
@@ -50,7 +61,7 @@ pub(crate) fn readable(descriptors: &[RawFd], most: Option<Duration>) -> io::Res
         flags: 0,
     };
     let mut subscriptions: Vec<_> =
-        descriptors.iter().enumerate().map(|(index, fd)| wait_for(READ, fd.cast_unsigned(), index as u64, 0)).collect();
+        descriptors.iter().enumerate().map(|(index, fd)| wait_for(kind, fd.cast_unsigned(), index as u64, 0)).collect();
     if let Some(most) = most {
         subscriptions.push(wait_for(CLOCK, MONOTONIC, 0, u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)));
     }
@@ -61,7 +72,7 @@ pub(crate) fn readable(descriptors: &[RawFd], most: Option<Duration>) -> io::Res
     if errno != 0 {
         return Err(io::Error::from_raw_os_error(errno.into()));
     }
-    let happened = events.into_iter().take(stored).filter(|event| event.kind == READ);
+    let happened = events.into_iter().take(stored).filter(|event| event.kind == kind);
     let mut indexes: Vec<_> = happened.filter_map(|event| usize::try_from(event.user_data).ok()).collect();
     indexes.sort_unstable();
     Ok(indexes)
