@@ -171,7 +171,7 @@ fn strangers_can_neither_fill_nor_end_it() {
     loop {
         // In one piece: the kernel holds small ones back.
         let sent = (&many).write_all(format!("label={SESSION}{taken}\n").as_bytes());
-        if sent.is_err() || !lines.next().is_some_and(|line| line.is_ok()) {
+        if sent.is_err() || lines.next().is_none_or(|line| line.is_err()) {
             break;
         }
         taken += 1;
