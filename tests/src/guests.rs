@@ -1,6 +1,6 @@
 //! Guests for tests: the examples, and small ones in the text format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of an example.
 #[must_use]
@@ -64,25 +64,39 @@ pub fn rust_guest(name: &str) -> PathBuf {
 #[must_use]
 pub fn rust_guest_of(name: &str, target: &str) -> PathBuf {
     let binary = if target == "wasm32-wasip2" { format!("{name}.wasm") } else { format!("{name}-{target}.wasm") };
-    compiled(name, &binary, &["--target", target]).unwrap_or_else(|| panic!("guests/{name}.rs does not compile"))
+    let built = compiled(&source_of(name), &binary, &["--target", target]);
+    built.unwrap_or_else(|| panic!("guests/{name}.rs does not compile"))
+}
+
+/// The program of one Rust file that needs nothing but the library, compiled once for WASI 0.2 by the pinned toolchain.
+///
+/// # Panics
+/// It does not compile.
+#[must_use]
+pub fn rust_program(name: &str, source: &Path) -> PathBuf {
+    let built = compiled(source, &format!("{name}.wasm"), &["--target", "wasm32-wasip2"]);
+    built.unwrap_or_else(|| panic!("{} does not compile", source.display()))
 }
 
 /// The same as a static program of this machine, for real containers; `None` where such can't be linked.
 #[must_use]
 pub fn native_guest(name: &str) -> Option<PathBuf> {
-    compiled(name, name, &["-C", "target-feature=+crt-static"])
+    compiled(&source_of(name), name, &["-C", "target-feature=+crt-static"])
 }
 
-/// `tests/guests/NAME.rs` compiled to a file that is kept until the source changes.
-fn compiled(name: &str, binary: &str, flags: &[&str]) -> Option<PathBuf> {
+fn source_of(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests").join(format!("{name}.rs"))
+}
+
+/// A Rust file compiled to a file that is kept until the source changes.
+fn compiled(source: &Path, binary: &str, flags: &[&str]) -> Option<PathBuf> {
     use std::process::Command;
 
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let source = here.join("guests").join(format!("{name}.rs"));
     let folder = here.parent().map(|root| root.join("target/tests-guests")).unwrap_or_default();
     let binary = folder.join(binary);
-    let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    if modified(&binary).is_some_and(|built| Some(built) > modified(&source)) {
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if modified(&binary).is_some_and(|built| Some(built) > modified(source)) {
         return Some(binary);
     }
     std::fs::create_dir_all(&folder).expect("the folder is ours");
@@ -92,7 +106,8 @@ fn compiled(name: &str, binary: &str, flags: &[&str]) -> Option<PathBuf> {
         .args(["--edition", "2024", "-O", "-C", "strip=symbols"])
         .args(flags)
         .arg("-o")
-        .args([&own, &source])
+        .arg(&own)
+        .arg(source)
         .current_dir(&here)
         .status()
         .expect("rustc");

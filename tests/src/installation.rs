@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::client::Api;
+use crate::events::Events;
 use crate::output::{Output, run};
 
 /// An installation below a temporary folder. Dropping it ends its daemon, workers and containers.
@@ -227,6 +228,15 @@ impl Installation {
         command.args(["--host", &self.host(), "--root"]).arg(self.root()).args(args);
         command.env("DOCKER_CONFIG", self.path("docker")).env_remove("SPRAT_HOST").env_remove("SPRAT_ROOT");
         command
+    }
+
+    /// Its events from now on.
+    ///
+    /// # Panics
+    /// They can't be had.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::of(self)
     }
 
     /// `docker ARGS` against this installation; `None` if there is no docker.

@@ -7,6 +7,7 @@
 mod authority;
 mod client;
 mod dockerd;
+mod events;
 mod guests;
 mod installation;
 mod output;
@@ -16,7 +17,8 @@ mod registry;
 pub use authority::Authority;
 pub use client::Api;
 pub use dockerd::Dockerd;
-pub use guests::{example, native_guest, open, path_at_1024, rust_guest, rust_guest_of, wat};
+pub use events::Events;
+pub use guests::{example, native_guest, open, path_at_1024, rust_guest, rust_guest_of, rust_program, wat};
 pub use installation::Installation;
 pub use output::{Output, run};
 pub use proxy::Proxy;

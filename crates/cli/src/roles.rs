@@ -77,6 +77,7 @@ pub(crate) fn daemon(settings: &Settings, args: &DaemonArgs) -> Outcome {
         default_memory,
         egress: args.egress.clone(),
         insecure_registries: args.insecure_registry.clone(),
+        reaper: !args.no_reaper,
         registry_certificates: args.registry_certificate.clone(),
         on_ready: Some(say_ready),
     };

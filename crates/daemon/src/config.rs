@@ -38,6 +38,8 @@ pub struct DaemonConfig {
     pub egress: String,
     /// Registries reached over plain HTTP besides loopback ones.
     pub insecure_registries: Vec<String>,
+    /// What Testcontainers' clients name `testcontainers/ryuk` is Sprat's own reaper.
+    pub reaper: bool,
     /// PEM files with further root certificates for registries.
     pub registry_certificates: Vec<PathBuf>,
     /// Called once, when requests are answered.
@@ -58,6 +60,7 @@ impl DaemonConfig {
             default_memory: self.default_memory,
             egress: self.egress.clone(),
             insecure_registries: self.insecure_registries.clone(),
+            reaper: self.reaper,
             registry_certificates: self.registry_certificates.clone(),
         }
     }

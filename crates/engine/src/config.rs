@@ -27,6 +27,8 @@ pub struct EngineConfig {
     pub egress: String,
     /// Registries reached over plain HTTP besides loopback ones.
     pub insecure_registries: Vec<String>,
+    /// What Testcontainers' clients name `testcontainers/ryuk` is Sprat's own reaper.
+    pub reaper: bool,
     /// PEM files with further root certificates for registries.
     pub registry_certificates: Vec<PathBuf>,
 }

@@ -16,7 +16,7 @@ use crate::store::NewContainer;
 use crate::volumes::remove_tree;
 use crate::{
     ContainerId, ContainerSpec, Created, EngineError, Isolation, MountKind, MountPoint, MountSpec, TmpfsOwner, Volume,
-    copy_up, name, overrides, settle,
+    copy_up, name, overrides, reaper, settle,
 };
 
 /// Tries to make up a free name.
@@ -36,8 +36,13 @@ impl Core {
         // Noted before the image is leased: a removal of the image meanwhile is refused, or was first.
         let _making = self.containers.making(id, image.clone());
         let facts = self.facts(&image.to_string())?;
+        let reaper = self.config.reaper && reaper::is_reaper(&facts.data, &spec);
+        if reaper {
+            // Its clients mount the daemon's socket, which it has no use for.
+            spec.mounts.clear();
+        }
         let mut draft = Draft::new(Arc::clone(&self), id, spec.name.as_deref())?;
-        let settled = draft.settle(&spec, &facts).await?;
+        let settled = Settled { reaper, ..draft.settle(&spec, &facts).await? };
         let record = draft.store(spec, facts, settled)?;
         self.containers.add(Arc::clone(&record));
         self.tell(&record, "create", &[]);
@@ -127,6 +132,7 @@ impl Draft {
             anonymous: Vec::new(),
             isolation: spec.isolation,
             limits: settle::limits(spec, self.core.config.default_memory),
+            reaper: false,
             program: None,
         };
         crate::signal::Signal::parse(&settled.stop_signal)?;

@@ -140,9 +140,12 @@ impl Core {
         if actions.contains(&Action::ScheduleRestart) {
             self.schedule_restart(record);
         }
-        if actions.contains(&Action::AutoRemove) && record.spec.auto_remove {
+        if actions.contains(&Action::AutoRemove) && (record.spec.auto_remove || self.is_to_reap(record)) {
             let (core, record) = (Arc::clone(self), Arc::clone(record));
             tokio::spawn(async move {
+                if !core.reap(&record).await || !record.spec.auto_remove {
+                    return;
+                }
                 let options = RemoveOptions { force: false, volumes: true };
                 if let Err(error) = core.remove(Arc::clone(&record), options).await {
                     tracing::debug!(container = %record.id, %error, "not removed after its exit");

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use sprat_image::build::{BuildSink, Builder};
 use sprat_image::registry::Credentials;
 use sprat_image::{
-    Digest, HistoryEntry, Image, ImageUse, ProgressSink, PruneReport, Reference, RemoveReport, StoreError, archive,
+    Digest, HistoryEntry, Image, ImageUse, Progress, ProgressSink, PruneReport, Reference, RemoveReport, StoreError,
+    archive,
 };
 
 use crate::core::{Core, blocking};
@@ -17,7 +18,7 @@ use crate::locate::{self, Wanted, clean};
 use crate::record::Record;
 use crate::runner::WorkerRunner;
 use crate::state::State;
-use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, filter, settle};
+use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, filter, reaper, settle};
 
 impl Core {
     fn tell_image(&self, action: &str, actor: String, name: Option<String>) {
@@ -33,6 +34,12 @@ impl Core {
         }
         let images = self.images.images()?;
         Ok(images.into_iter().map(|image| (Arc::clone(&image), counts.get(&image.id).copied().unwrap_or(0))).collect())
+    }
+
+    /// Whether an image is the built-in reaper, and it is used.
+    pub(crate) fn is_reaper(&self, name: &str) -> bool {
+        let is = |image: Arc<Image>| reaper::is_image(image.layers.iter().map(|layer| &layer.diff_id));
+        self.config.reaper && self.images.resolve(name).is_ok_and(is)
     }
 
     /// What the program of an image is.
@@ -63,7 +70,18 @@ impl Core {
         credentials: &Credentials,
         progress: &ProgressSink,
     ) -> Result<Digest, EngineError> {
-        let id = self.registry.pull(&self.images, name, platform, credentials, progress).await?;
+        let id = if self.config.reaper && reaper::is_meant(name) {
+            progress(Progress {
+                id: name.tag().unwrap_or("latest").to_owned(),
+                status: "Sprat's own reaper stands for this image; nothing is downloaded".to_owned(),
+                current: None,
+                total: None,
+            });
+            let (core, name) = (Arc::clone(self), name.clone());
+            blocking(move || reaper::make(&core.images, &name)).await?
+        } else {
+            self.registry.pull(&self.images, name, platform, credentials, progress).await?
+        };
         self.tell_image("pull", name.familiar(), Some(name.familiar_name()));
         self.compile(&id).await;
         Ok(id)

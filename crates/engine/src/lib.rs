@@ -40,6 +40,7 @@ mod overrides;
 mod placement;
 mod ports;
 mod query;
+mod reaper;
 mod record;
 mod recovery;
 mod remove;

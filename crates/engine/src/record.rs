@@ -69,6 +69,9 @@ pub(crate) struct Settled {
     pub(crate) anonymous: Vec<String>,
     pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
+    /// It is a reaper of Testcontainers: its program is the built-in one.
+    #[serde(default)]
+    pub(crate) reaper: bool,
     /// Where its program was found; `None` when it wasn't, which its start tells.
     pub(crate) program: Option<ProgramRef>,
 }

@@ -351,7 +351,7 @@ impl Core {
                 });
             } else if state == State::Restarting {
                 self.schedule_restart(&record);
-            } else if state == State::Exited && record.spec.auto_remove {
+            } else if state == State::Exited && (record.spec.auto_remove || self.is_to_reap(&record)) {
                 self.after(&record, &[crate::state::Action::AutoRemove]);
             } else if state == State::Exited
                 && restart::wanted_at_open(record.terms().spec.restart, by_hand, code, count)

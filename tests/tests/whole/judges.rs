@@ -1,11 +1,11 @@
 //! SDKs, Testcontainers and Compose, unmodified: each does a day's work.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use sprat_tests::{Installation, Output, example, run};
+use sprat_tests::{Installation, Output, example, run, rust_guest};
 
 /// A script of `tests/judges`.
 fn script(name: &str) -> PathBuf {
@@ -52,17 +52,78 @@ fn dockerode_does_a_days_work() {
     assert_eq!(judge(&sprat, &node, "dockerode.mjs", &["hello", "toolbox"]).ok(), "ok");
 }
 
-#[test]
-fn testcontainers_starts_a_server_and_calls_it() {
-    let Some(python) = named("PYTHON") else { return };
-    let sprat = Installation::start();
+/// What Testcontainers needs beside `DOCKER_HOST`: nothing, but in a machine that is a container itself (it looks for this file)
+/// it would call the network's gateway, which is an address within Sprat.
+fn testcontainers(sprat: &Installation, program: &Path, name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.arg(script(name)).args(args).env("DOCKER_HOST", sprat.host()).env("DOCKER_CONFIG", sprat.path("docker"));
+    if Path::new("/.dockerenv").exists() {
+        command.env("TESTCONTAINERS_HOST_OVERRIDE", "localhost").env("TESTCONTAINERS_CONNECTION_MODE", "docker_host");
+    }
+    command
+}
+
+/// Builds the image `server`: a web server on port 8000.
+fn server(sprat: &Installation) {
     let folder = example("guestbook/api");
     sprat.sprat(&["build", "-q", "-t", "server", folder.to_str().expect("UTF-8")]).ok();
-    let mut command = Command::new(python);
-    command.arg(script("testcontainers_py.py")).arg("server").env("DOCKER_HOST", sprat.host());
-    // Its reaper is a container that drives Docker; and a machine that is a container itself would be asked for a bridge.
-    command.env("TESTCONTAINERS_RYUK_DISABLED", "true").env("TESTCONTAINERS_CONNECTION_MODE", "docker_host");
-    assert_eq!(run(command.env("DOCKER_CONFIG", sprat.path("docker")), b"").ok(), "ok");
+}
+
+/// What is there: containers and users' own networks.
+fn left(sprat: &Installation) -> String {
+    let containers = sprat.sprat(&["ps", "-a", "--format", "{{.Names}}"]);
+    let networks = sprat.sprat(&["network", "ls", "-q", "--filter", "type=custom"]);
+    [containers.ok(), networks.ok()].concat()
+}
+
+/// The event of a reaper's own removal, which comes last.
+const REAPED: &str = "container destroy testcontainers-ryuk-";
+
+#[test]
+fn testcontainers_for_python_starts_a_server_and_calls_it() {
+    let Some(python) = named("PYTHON") else { return };
+    let sprat = Installation::start();
+    server(&sprat);
+    let mut command = testcontainers(&sprat, &python, "testcontainers_py.py", &["server"]);
+    assert_eq!(run(&mut command, b"").ok(), "ok");
+    assert_eq!(left(&sprat), "");
+}
+
+#[test]
+fn what_a_killed_testcontainers_for_python_left_is_removed() {
+    let Some(python) = named("PYTHON") else { return };
+    let sprat = Installation::start();
+    server(&sprat);
+    sprat.sprat(&["create", "--name", "bystander", "server"]).ok();
+    let mut events = sprat.events();
+    let mut command = testcontainers(&sprat, &python, "testcontainers_py.py", &["server", "abandon"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it writes");
+    assert_eq!(line, "up\n");
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    let seen = events.until(REAPED);
+    assert!(seen.iter().any(|event| event.starts_with("network destroy ")), "{seen:?}");
+    assert_eq!(left(&sprat), "bystander");
+}
+
+#[test]
+fn testcontainers_for_node_does_a_days_work_and_leaves_nothing() {
+    let (Some(_), Some(node)) = (named("SPRAT_TEST_NODE"), sprat_tests::program("node")) else { return };
+    let Some(sprat) = stocked() else { return };
+    server(&sprat);
+    let context = sprat.path("talk");
+    std::fs::create_dir(&context).expect("the folder is ours");
+    std::fs::copy(rust_guest("talk"), context.join("talk.wasm")).expect("it is ours");
+    let dockerfile = "FROM scratch\nCOPY talk.wasm /bin/talk\nENTRYPOINT [\"/bin/talk\"]\n";
+    std::fs::write(context.join("Dockerfile"), dockerfile).expect("it is ours");
+    sprat.sprat(&["build", "-q", "-t", "talk", context.to_str().expect("UTF-8")]).ok();
+    let mut events = sprat.events();
+    let mut command = testcontainers(&sprat, &node, "testcontainers_node.mjs", &["server", "talk"]);
+    assert_eq!(run(&mut command, b"").ok(), "ok");
+    events.until(REAPED);
+    assert_eq!(left(&sprat), "");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod judges;
 mod life_cycle;
 mod mounts;
 mod networks;
+mod reaper;
 mod registry;
 mod sources;
 mod toolbox;

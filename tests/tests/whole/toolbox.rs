@@ -1,6 +1,6 @@
 //! The toolbox as an image: shells and commands in containers, in builds, and lent to images that have none.
 
-use sprat_tests::{Installation, example};
+use sprat_tests::{Installation, example, rust_program};
 
 use crate::{WAIT, image};
 
@@ -17,6 +17,7 @@ pub(crate) fn image_of(sprat: &Installation) -> bool {
         std::fs::copy(source.join(file), context.join(file)).expect("it is there");
     }
     std::fs::copy(program, context.join("toolbox.wasm")).expect("it was built");
+    std::fs::copy(rust_program("nc", &source.join("nc/src/main.rs")), context.join("nc.wasm")).expect("it was built");
     sprat.sprat(&["build", "-q", "-t", "toolbox", context.to_str().expect("UTF-8")]).ok();
     true
 }

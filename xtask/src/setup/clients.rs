@@ -16,8 +16,8 @@ const PYTHON: [(&str, &str); 4] = [
     ("schemathesis", "schemathesis"),
 ];
 
-/// Packages of npm.
-const NODE: [&str; 1] = ["dockerode"];
+/// Packages of npm, with the major version that is wanted: later ones need a newer Node than Debian has.
+const NODE: [(&str, &str); 2] = [("dockerode", "4"), ("testcontainers", "10")];
 
 /// Debian's suite that has Compose 2; older ones have Compose 1.
 const COMPOSE_SUITE: &str = "forky";
@@ -40,7 +40,7 @@ impl Clients {
     pub(crate) fn install() -> Self {
         let mut clients = Self::default();
         clients.python = clients.keep(python(), "python3 with PyPI's ziglang, docker, testcontainers, schemathesis");
-        clients.node = clients.keep(node(), "node with npm's dockerode");
+        clients.node = clients.keep(node(), "node with npm's dockerode, testcontainers");
         clients.compose = clients.keep(compose(), "Compose 2 (docker-compose of a newer Debian)");
         clients
     }
@@ -94,15 +94,20 @@ fn python() -> Result<PathBuf> {
 
 fn node() -> Result<PathBuf> {
     let home = folder().join("node");
-    if NODE.iter().all(|package| home.join("node_modules").join(package).is_dir()) {
+    if NODE.iter().all(|(package, major)| has_package(&home, package, major)) {
         return Ok(home);
     }
     std::fs::create_dir_all(&home)?;
     std::fs::write(home.join("package.json"), r#"{ "private": true }"#)?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--prefix"]).arg(&home).args(["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]);
-    quiet(npm.args(NODE))?;
+    quiet(npm.args(NODE.map(|(package, major)| format!("{package}@{major}"))))?;
     Ok(home)
+}
+
+fn has_package(home: &Path, package: &str, major: &str) -> bool {
+    let text = std::fs::read_to_string(home.join("node_modules").join(package).join("package.json"));
+    text.is_ok_and(|text| text.contains(&format!("\"version\": \"{major}.")))
 }
 
 /// Compose 2 as a newer Debian packages it, unpacked and not installed: it is one static program.

@@ -34,6 +34,9 @@ pub(crate) struct DaemonArgs {
     /// api.example.com:443,10.0.0.0/8:5432
     #[arg(long, default_value = "deny", value_name = "RULES")]
     pub egress: String,
+    /// Pull Testcontainers' image testcontainers/ryuk from its registry, instead of having Sprat's own reaper stand for it
+    #[arg(long)]
+    pub no_reaper: bool,
     /// Containers of one shared worker process
     #[arg(long, default_value_t = 2048, value_name = "NUMBER")]
     pub worker_slots: u32,

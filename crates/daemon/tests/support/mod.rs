@@ -46,6 +46,7 @@ pub(crate) fn run_daemon() {
         default_memory: 64 << 20,
         egress: "deny".to_owned(),
         insecure_registries: Vec::new(),
+        reaper: true,
         registry_certificates: Vec::new(),
         on_ready: None,
     };

@@ -27,6 +27,12 @@ impl Engine {
         Ok(self.core.images.resolve(name)?)
     }
 
+    /// Whether an image is the built-in reaper of Testcontainers, which needs nothing that its clients ask for it.
+    #[must_use]
+    pub fn is_reaper(&self, name: &str) -> bool {
+        self.core.is_reaper(name)
+    }
+
     /// What the program of an image is (its entry point's, or `path`'s).
     ///
     /// # Errors

@@ -109,6 +109,10 @@ impl Core {
             let network = self.networks.find(known)?;
             check_request(&endpoint.request, network.predefined)?;
             self.lease(record, &network, endpoint)?;
+            if record.settled.reaper && network.driver == NetworkDriver::Bridge {
+                // It has an address to be shown, and no other container finds anybody there: only its port is published.
+                return Ok(());
+            }
             let spec = endpoint_spec(record, &name, &network, endpoint);
             match network.driver {
                 NetworkDriver::Bridge => specs.push((known.clone(), spec.clone())),

@@ -22,7 +22,7 @@ use crate::core::Core;
 use crate::placement::Worker;
 use crate::record::Record;
 use crate::store::SharedStore;
-use crate::{EngineError, Network};
+use crate::{EngineError, Network, NetworkDriver};
 
 /// Most workers that one network joins: each pair of them needs sockets.
 const JOINED_LIMIT: usize = 32;
@@ -244,6 +244,9 @@ impl Core {
         let name = record.name();
         for endpoint in Self::endpoints(record).into_values() {
             let Some(network) = self.networks.by_id(&endpoint.network_id) else { continue };
+            if record.settled.reaper && network.driver == NetworkDriver::Bridge {
+                continue;
+            }
             let spec = super::join::endpoint_spec(record, &name, &network, &endpoint);
             let active = Active { name: name.to_string(), endpoint, spec, worker: Some(worker.to_owned()) };
             // It is there: it was just looked up.

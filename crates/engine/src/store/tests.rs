@@ -21,6 +21,7 @@ fn settled() -> Settled {
         anonymous: Vec::new(),
         isolation: Isolation::Default,
         limits: sprat_sandbox::Limits::default(),
+        reaper: false,
         program: None,
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn config(dir: &Folder) -> EngineConfig {
         default_memory: 64 << 20,
         egress: "deny".to_owned(),
         insecure_registries: Vec::new(),
+        reaper: true,
         registry_certificates: Vec::new(),
     }
 }
