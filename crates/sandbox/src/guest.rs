@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use crate::files::now_ns;
 use crate::process::group::Group;
 use crate::process::table::FIRST;
-use crate::{EndpointSpec, Exit, NetworkError, NetworkUsage, ProcessStatus};
+use crate::service::Service;
+use crate::{EndpointSpec, Exit, NetworkError, NetworkUsage, ProcessStatus, ServiceUsage};
 
 /// Why a guest is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,17 +54,26 @@ pub struct Usage {
     /// What its network moved and refused.
     #[serde(default)]
     pub network: NetworkUsage,
+    /// What it did as an HTTP service, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceUsage>,
 }
 
 /// A program being run. Dropping it does not end it.
 #[derive(Debug, Clone)]
 pub struct Guest {
     control: Arc<Control>,
+    service: Option<Arc<Service>>,
 }
 
 impl Guest {
     pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control }
+        Self { control, service: None }
+    }
+
+    /// A guest that is an HTTP service.
+    pub(crate) fn service(control: Arc<Control>, service: Arc<Service>) -> Self {
+        Self { control, service: Some(service) }
     }
 
     pub(crate) fn control(&self) -> &Arc<Control> {
@@ -84,7 +94,7 @@ impl Guest {
     /// What it uses now. For the first program of a container: what all its processes use together.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.control.usage()
+        Usage { service: self.service.as_ref().map(|service| service.usage()), ..self.control.usage() }
     }
 
     /// Gives its container a place on a network.
@@ -148,6 +158,8 @@ pub(crate) struct Control {
     started: Instant,
     /// 0, or the exit status that a stop request asks for.
     stop: AtomicU8,
+    /// A kill was asked for: who ends by and by ends at once.
+    killed: AtomicBool,
     waker: AtomicWaker,
     memory: AtomicU64,
     peak_memory: AtomicU64,
@@ -211,6 +223,7 @@ impl Control {
             args,
             started: Instant::now(),
             stop: AtomicU8::new(0),
+            killed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             memory: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
@@ -268,9 +281,15 @@ impl Control {
 
     pub(crate) fn request_stop(&self, why: Stop) {
         let first = self.stop.compare_exchange(0, why.status(), Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        if first {
+        let at_once = why == Stop::Kill && !self.killed.swap(true, Ordering::SeqCst);
+        if first || at_once {
             self.waker.wake();
         }
+    }
+
+    /// It is to end at once, whatever was asked before.
+    pub(crate) fn kill_requested(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
     }
 
     /// The status that a stop request asked for.
@@ -354,7 +373,7 @@ impl Control {
             Membership::First(group) => group.network_usage(),
             Membership::Further(_) => NetworkUsage::default(),
         };
-        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes, network }
+        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes, network, service: None }
     }
 
     /// It as one of its container's processes.

@@ -9,7 +9,6 @@ mod component;
 mod context;
 mod conversions;
 mod core;
-mod egress;
 mod ending;
 mod exit;
 pub mod files;
@@ -19,6 +18,7 @@ mod host;
 mod limiter;
 mod limits;
 mod network;
+mod outgoing;
 mod p1;
 mod p2;
 mod p3;
@@ -26,11 +26,14 @@ mod place;
 mod prepared;
 mod process;
 mod run;
+mod service;
 mod spec;
 mod standard;
 mod start;
 mod stdio;
+mod surroundings;
 mod ticker;
+mod tls;
 mod turn;
 mod working;
 
@@ -45,5 +48,6 @@ pub use network::{
     PublishedPort, RemoteMember,
 };
 pub use process::{ProcessSpec, ProcessStatus, Resolver, Resolving, Unresolved, Wanted};
+pub use service::{ServiceSpec, ServiceUsage};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

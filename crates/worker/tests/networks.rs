@@ -108,6 +108,7 @@ impl World {
                 limits: Limits { memory_bytes: 16 << 20, ..Limits::default() },
                 tty: false,
                 network,
+                service: <_>::default(),
             },
             log: Some(LogOptions {
                 path: path("logs").join(id),

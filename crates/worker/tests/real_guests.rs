@@ -90,6 +90,7 @@ impl World {
                 limits: Limits { memory_bytes: 1 << 20, ..Limits::default() },
                 tty: false,
                 network: <_>::default(),
+                service: <_>::default(),
             },
             log: Some(LogOptions {
                 path: path("logs").join(id),
