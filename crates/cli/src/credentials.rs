@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -164,15 +164,18 @@ fn read() -> Result<Map<String, Value>, CliError> {
     }
 }
 
-/// Replaces the file in one step, readable by its owner alone.
 fn write(config: &Map<String, Value>) -> Result<(), CliError> {
-    let path = path()?;
-    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-    fs_err::create_dir_all(&folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-    file.write_all(serde_json::to_string_pretty(config)?.as_bytes())?;
+    replace(&path()?, serde_json::to_string_pretty(config)?.as_bytes())
+}
+
+/// Replaces a file in one step, readable by its owner alone.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs_err::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(&path).map_err(|e| CliError::new(format!("cannot write {}", path.display())).why(e))?;
+    file.persist(path).map_err(|e| CliError::new(format!("cannot write {}", path.display())).why(e))?;
     Ok(())
 }
 

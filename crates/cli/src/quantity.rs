@@ -1,60 +1,21 @@
 //! Sizes and times as users write and read them.
 
+use sprat_docker_api::{parse_duration, parse_size};
+
 use crate::error::CliError;
 
 /// `256m`, `1g`, `64k`, `1048576` as bytes (binary units, as docker has them).
 pub(crate) fn bytes(what: &str, text: &str) -> Result<i64, CliError> {
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches("ib").trim_end_matches('b');
-    let (number, shift) = match digits.chars().last() {
-        Some('k') => (digits.trim_end_matches('k'), 10),
-        Some('m') => (digits.trim_end_matches('m'), 20),
-        Some('g') => (digits.trim_end_matches('g'), 30),
-        Some('t') => (digits.trim_end_matches('t'), 40),
-        _ => (digits, 0),
-    };
-    number
-        .parse::<f64>()
-        .ok()
-        .filter(|n| n.is_finite() && *n >= 0.0 && *n < 1e18)
-        .map(|n| {
-            #[expect(clippy::cast_possible_truncation, reason = "bytes are whole")]
-            let bytes = (n * f64::from(1_u32 << 10).powi(shift / 10)) as i64;
-            bytes
-        })
-        .ok_or_else(|| {
-            CliError::new(format!("invalid size for {what}: {text:?}")).fix("write bytes, or 64k, 256m, 1g").status(125)
-        })
+    parse_size(text).ok().and_then(|bytes| i64::try_from(bytes).ok()).ok_or_else(|| {
+        CliError::new(format!("invalid size for {what}: {text:?}")).fix("write bytes, or 64k, 256m, 1g").status(125)
+    })
 }
 
 /// `500ms`, `30s`, `5m`, `1h30m` as nanoseconds.
 pub(crate) fn nanoseconds(what: &str, text: &str) -> Result<u64, CliError> {
-    let wrong =
-        || CliError::new(format!("invalid time for {what}: {text:?}")).fix("write 500ms, 30s, 5m or 1h30m").status(125);
-    let mut rest = text.trim();
-    let mut sum = 0_f64;
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-        let (number, after) = rest.split_at(end);
-        let unit_end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, next) = after.split_at(unit_end);
-        let scale = match unit {
-            "ns" => 1.0,
-            "us" | "µs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 60e9,
-            "h" => 3600e9,
-            _ => return Err(wrong()),
-        };
-        sum += number.parse::<f64>().map_err(|_| wrong())? * scale;
-        rest = next;
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole nanoseconds of a positive time")]
-    Ok(sum as u64)
+    parse_duration(text.trim()).ok().and_then(|time| u64::try_from(time.as_nanos()).ok()).ok_or_else(|| {
+        CliError::new(format!("invalid time for {what}: {text:?}")).fix("write 500ms, 30s, 5m or 1h30m").status(125)
+    })
 }
 
 /// `2 hours ago`'s first part, as docker words it.

@@ -44,6 +44,5 @@ pub use locate::{Choice, Request, locate, variables};
 pub use one_off::Changes;
 pub use order::sorted;
 pub use project::{Build, Condition, Dependency, Grant, Hook, Network, Project, Service, Source, Volume};
-pub use quantity::{bytes, nanoseconds};
 pub use variables::{MAX_NESTING, MAX_TEXT};
 pub use yaml::{MAX_DEPTH, MAX_FILE, MAX_VALUES};

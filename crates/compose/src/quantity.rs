@@ -3,7 +3,7 @@
 use crate::error::{Code, ComposeError};
 
 /// Nanoseconds of `1m30s`, `500ms`, `2h` (Compose Specification, "Specifying durations").
-pub fn nanoseconds(text: &str) -> Result<i64, ComposeError> {
+pub(crate) fn nanoseconds(text: &str) -> Result<i64, ComposeError> {
     let wrong =
         || ComposeError::new(Code::Value, format!("invalid duration {text:?}")).fix("write 500ms, 30s, 5m or 1h30m");
     let mut rest = text.trim();
@@ -65,7 +65,7 @@ pub(crate) fn duration(ns: i64) -> String {
 }
 
 /// Bytes of `256m`, `1.5g`, `64kb`, `1024` (Compose Specification, "Specifying byte values"); binary units.
-pub fn bytes(text: &str) -> Result<i64, ComposeError> {
+pub(crate) fn bytes(text: &str) -> Result<i64, ComposeError> {
     let wrong =
         || ComposeError::new(Code::Value, format!("invalid size: '{text}'")).fix("write bytes, or 64k, 256m, 1g");
     let lower = text.trim().to_ascii_lowercase();

@@ -235,41 +235,45 @@ fn a_disabled_service_is_enabled_by_its_name() {
     assert!(names(&[], &["q"]).unwrap_err().fix.contains("--profile"));
 }
 
+/// Keys that both kinds of random files use.
+const KEYS: [&str; 26] = [
+    "a",
+    "image",
+    "build",
+    "ports",
+    "volumes",
+    "networks",
+    "depends_on",
+    "environment",
+    "command",
+    "deploy",
+    "healthcheck",
+    "secrets",
+    "configs",
+    "labels",
+    "test",
+    "ulimits",
+    "x-a",
+    "resources",
+    "limits",
+    "memory",
+    "env_file",
+    "extra_hosts",
+    "logging",
+    "scale",
+    "gpus",
+    "devices",
+];
+
 /// Words of Compose files, put together at random.
 fn hostile() -> impl Strategy<Value = String> {
-    let words = [
+    let more = [
         "services",
-        "a",
-        "image",
-        "build",
-        "ports",
-        "volumes",
-        "networks",
-        "depends_on",
-        "environment",
-        "command",
-        "deploy",
-        "healthcheck",
-        "secrets",
-        "configs",
         "extends",
         "include",
         "name",
         "external",
-        "labels",
-        "test",
-        "ulimits",
-        "x-a",
         "default",
-        "resources",
-        "limits",
-        "memory",
-        "env_file",
-        "extra_hosts",
-        "logging",
-        "scale",
-        "gpus",
-        "devices",
         "80:80",
         "1m",
         "${A:-",
@@ -288,57 +292,33 @@ fn hostile() -> impl Strategy<Value = String> {
         "service:a",
         "\u{e9}",
     ];
+    let words = [&KEYS[..], &more].concat();
     let marks = [": ", ":\n  ", ":\n    ", "\n", "\n  ", "\n    ", "\n  - ", "{", "}", "[", "]", ", ", " ", "'"];
-    let piece =
-        (proptest::sample::select(words.to_vec()).prop_map(str::to_owned), proptest::sample::select(marks.to_vec()));
+    let piece = (proptest::sample::select(words).prop_map(str::to_owned), proptest::sample::select(marks.to_vec()));
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.into_iter().map(|(w, m)| w + m).collect())
 }
 
 /// Trees of the right keys with values of any kind.
 fn trees() -> impl Strategy<Value = Value> {
-    let keys = [
-        "image",
-        "build",
-        "ports",
-        "volumes",
-        "networks",
-        "depends_on",
-        "environment",
-        "command",
-        "deploy",
-        "healthcheck",
-        "secrets",
-        "configs",
-        "labels",
-        "ulimits",
-        "extra_hosts",
-        "logging",
-        "scale",
-        "gpus",
-        "devices",
+    let more = [
         "post_start",
-        "env_file",
         "tmpfs",
         "expose",
         "blkio_config",
         "stop_grace_period",
         "mem_limit",
         "cpus",
-        "test",
         "target",
         "source",
         "type",
-        "a",
         "replicas",
-        "resources",
-        "limits",
-        "memory",
-        "x-a",
         "context",
         "args",
         "published",
         "mode",
     ];
+    let key = proptest::sample::select([&KEYS[..], &more].concat()).prop_map(str::to_owned);
+    let outer = key.clone();
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -349,16 +329,11 @@ fn trees() -> impl Strategy<Value = Value> {
     let tree = leaf.prop_recursive(4, 40, 5, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            proptest::collection::btree_map(
-                proptest::sample::select(keys.to_vec()).prop_map(str::to_owned),
-                inner,
-                0..5
-            )
-            .prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(key.clone(), inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     });
-    proptest::collection::btree_map(proptest::sample::select(keys.to_vec()).prop_map(str::to_owned), tree, 0..4)
-        .prop_map(|map| Value::Object(map.into_iter().collect()))
+    proptest::collection::btree_map(outer, tree, 0..4).prop_map(|map| Value::Object(map.into_iter().collect()))
 }
 
 proptest! {

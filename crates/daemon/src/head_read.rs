@@ -3,7 +3,7 @@
 //! Python's `http.client` reads heads through a buffer, and docker-py goes on with the bare socket behind it: what came
 //! with the head is lost. A real dockerd takes too long to start anything for that to happen.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::ioctl::{Getter, ioctl};
@@ -17,15 +17,27 @@ const EAGER: Duration = Duration::from_micros(300);
 /// `SIOCOUTQ` (unix(7)): bytes that were sent and not read, the kernel's own for them included.
 const UNREAD: rustix::ioctl::Opcode = 0x5411;
 
+/// Time between two looks after that: shorter than the runtime's timers can be.
+const PAUSE: Duration = Duration::from_micros(50);
+
 /// Waits until what was sent is read. Over TCP that can't be seen, and nothing is waited for.
 pub(crate) async fn head_read(socket: Option<BorrowedFd<'_>>) {
+    let Some(socket) = socket else { return };
     let begin = Instant::now();
-    while socket.is_some_and(has_unread) && begin.elapsed() < PATIENCE {
+    while has_unread(socket) {
         if begin.elapsed() < EAGER {
             tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            continue;
         }
+        let Ok(socket) = socket.try_clone_to_owned() else { return };
+        let wait = move || {
+            while has_unread(socket.as_fd()) && begin.elapsed() < PATIENCE {
+                std::thread::sleep(PAUSE);
+            }
+        };
+        // At worst it is not waited for.
+        let _ = tokio::task::spawn_blocking(wait).await;
+        return;
     }
 }
 
@@ -39,7 +51,6 @@ fn has_unread(socket: BorrowedFd<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
-    use std::os::fd::AsFd as _;
     use std::os::unix::net::UnixStream;
 
     use super::*;

@@ -126,11 +126,3 @@ pub struct ImagePrune {
     /// Bytes freed.
     pub space_reclaimed: u64,
 }
-
-/// An id as answers and `aux` lines have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadedId {
-    /// The id.
-    #[serde(rename = "ID", alias = "Id")]
-    pub id: String,
-}

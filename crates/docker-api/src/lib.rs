@@ -29,7 +29,6 @@ mod system;
 mod time;
 mod version;
 mod volume;
-mod websocket;
 
 pub use auth::{AuthError, RegistryAuth};
 pub use container::{
@@ -45,7 +44,7 @@ pub use files::{ContainerPathStat, FileChange, go_mode, go_permissions};
 pub use filters::{FilterError, Filters};
 pub use framing::{Frame, FrameDecoder, FrameError, HEADER_LEN, MAX_FRAME_BYTES, StdStream, encode, header};
 pub use host_config::{HostConfig, LogConfig, RestartPolicyRequest, Ulimit};
-pub use image::{HistoryItem, ImageDelete, ImageInspect, ImagePrune, ImageSummary, LoadedId, RootFs};
+pub use image::{HistoryItem, ImageDelete, ImageInspect, ImagePrune, ImageSummary, RootFs};
 pub use json_message::{ErrorDetail, JsonMessage, ProgressDetail};
 pub use mount::{Bind, BindSource, MountError, MountRequest, Tmpfs, TmpfsOptions, VolumeOptions, parse_tmpfs};
 pub use network::{
@@ -60,4 +59,3 @@ pub use system::{Component, Platform, Version};
 pub use time::{TimeError, ZERO_TIME, format_time, parse_time};
 pub use version::{ApiVersion, VersionError};
 pub use volume::{Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage};
-pub use websocket::{MAX_SOCKET_FRAME, SOCKET_KEY_SUFFIX, SocketError, SocketFrame, binary, close, next_frame, pong};

@@ -89,13 +89,15 @@ impl Wanted {
         {
             return false;
         }
-        let named = |key: &str, texts: &[&str]| {
-            self.patterns
-                .get(key)
-                .is_none_or(|all| all.iter().any(|regex| texts.iter().any(|text| regex.is_match(text))))
+        let named = |key: &str, texts: &dyn Fn() -> Vec<String>| {
+            self.patterns.get(key).is_none_or(|all| {
+                let texts = texts();
+                all.iter().any(|regex| texts.iter().any(|text| regex.is_match(text)))
+            })
         };
-        let slashed = format!("/{name}");
-        if !named("name", &[&name, &slashed]) || !named("id", &[&record.id.to_string()]) {
+        if !named("name", &|| vec![name.to_string(), format!("/{name}")])
+            || !named("id", &|| vec![record.id.to_string()])
+        {
             return false;
         }
         if let Some(images) = &self.images

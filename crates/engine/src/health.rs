@@ -246,13 +246,14 @@ impl Core {
             let changed = monitor.health.take(result, check.retries, early);
             (changed, monitor.health.clone())
         };
-        if let Some(status) = changed {
-            self.tell(record, &format!("health_status: {}", status.as_str()), &[]);
-        }
         let path = self.folder(record.id).join(FILE);
         let written = tokio::task::spawn_blocking(move || write(&path, &health)).await;
         if let Ok(Err(error)) = written {
             tracing::debug!(container = %record.id, %error, "its health could not be kept");
+        }
+        // Told when the next daemon would know it too.
+        if let Some(status) = changed {
+            self.tell(record, &format!("health_status: {}", status.as_str()), &[]);
         }
         true
     }

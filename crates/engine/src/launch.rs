@@ -14,7 +14,7 @@ use crate::networks::Joined;
 use crate::placement::{Place, WorkerKind};
 use crate::ports::BoundPorts;
 use crate::record::{ProgramRef, Record};
-use crate::state::{Action, Input};
+use crate::state::{Action, Before, Input, State};
 use crate::{
     EngineError, EventKind, ExitInfo, Isolation, LogDriver, MountKind, create, exits, log_notes, restart, settle,
 };
@@ -183,6 +183,7 @@ impl Core {
         let mut life = record.life();
         let again =
             restart::wanted(record.terms().spec.restart, error.exit_status(), life.row.restarts) && !self.is_stopping();
+        let was_restarting = life.row.state == State::Starting(Before::Restarting);
         let Ok((state, actions)) = life.row.state.step(Input::StartFailed { again }) else { return };
         life.row.state = state;
         life.row.worker = None;
@@ -204,6 +205,10 @@ impl Core {
         }
         self.persist(record);
         self.part(record, false);
+        if state == State::Exited && was_restarting {
+            // Those who waited through the restarts: no further run ends.
+            record.life().wake_exited();
+        }
         self.after(record, actions);
     }
 

@@ -225,6 +225,11 @@ impl Tree {
         }
     }
 
+    /// Reads a file from its start.
+    pub(crate) const fn reader(&self, node: NodeId) -> FileReader<'_> {
+        FileReader { tree: self, node, offset: 0 }
+    }
+
     /// The whole of a file that has at most `limit` bytes.
     ///
     /// # Errors
@@ -301,6 +306,22 @@ fn open_layer(path: &Path) -> Result<(Vec<u8>, File), TreeError> {
     let data_path = path.join(DATA_FILE);
     let data = File::open(&data_path).map_err(failed(data_path))?;
     Ok((index, data))
+}
+
+/// Reads a file of a tree from its start.
+#[derive(Debug)]
+pub(crate) struct FileReader<'a> {
+    tree: &'a Tree,
+    node: NodeId,
+    offset: u64,
+}
+
+impl io::Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.tree.read_at(self.node, buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(crate) struct SocketsHost<'a> {
 impl SocketsHost<'_> {
     /// A place for a socket among the open files.
     pub(crate) fn place(&self) -> Result<SocketPlace, SocketError> {
-        self.files.reserve().map_err(|_| SocketError::TooManySockets)
+        self.files.place().map_err(|_| SocketError::TooManySockets)
     }
 }
 

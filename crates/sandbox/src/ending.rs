@@ -4,7 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::Exit;
-use crate::guest::Control;
+use crate::control::Control;
 use crate::p1::ProcExit;
 
 /// Bytes of a trap's text; symbol names come from the guest.

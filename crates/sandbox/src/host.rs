@@ -52,6 +52,15 @@ impl SandboxOptions {
     }
 }
 
+/// What a container has of the outside beside its streams.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The sockets of the host that stand for the published ports of its spec, in their order.
+    pub sockets: Vec<OwnedFd>,
+    /// Who knows the programs that its guests start.
+    pub resolver: Option<Arc<dyn Resolver>>,
+}
+
 /// Why a guest can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -105,45 +114,20 @@ impl Sandbox {
         Ok(Self { core: Arc::new(Core::new(options)?) })
     }
 
-    /// Starts a container with its first program, on the current tokio runtime. Its guests can start no programs.
+    /// Starts a container with its first program, on the current tokio runtime. It has no sockets of the host, and its
+    /// guests can start no programs.
     ///
     /// # Errors
     /// It can't be started; nothing of it is left.
     pub async fn start(&self, spec: Spec, stdio: Stdio) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, Vec::new()), None).await
+        self.start_with(spec, stdio, Outside::default()).await
     }
 
-    /// [`Sandbox::start`] with the sockets of the host that stand for the published ports of the spec, in their order.
+    /// [`Sandbox::start`] with more of the outside.
     ///
     /// # Errors
-    /// As [`Sandbox::start`], and if they are not as many as the ports, or no sockets.
-    pub async fn start_with(&self, spec: Spec, stdio: Stdio, sockets: Vec<OwnedFd>) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, sockets), None).await
-    }
-
-    /// [`Sandbox::start`], with somebody who knows the programs that its guests start.
-    ///
-    /// # Errors
-    /// As [`Sandbox::start`].
-    pub async fn start_resolving(
-        &self,
-        spec: Spec,
-        stdio: Stdio,
-        resolver: Option<Arc<dyn Resolver>>,
-    ) -> Result<Guest, SandboxError> {
-        self.start_first(spec, (stdio, Vec::new()), resolver).await
-    }
-
-    /// [`Sandbox::start_with`] and [`Sandbox::start_resolving`] together.
-    ///
-    /// # Errors
-    /// As theirs.
-    pub async fn start_first(
-        &self,
-        spec: Spec,
-        streams: (Stdio, Vec<OwnedFd>),
-        resolver: Option<Arc<dyn Resolver>>,
-    ) -> Result<Guest, SandboxError> {
+    /// As [`Sandbox::start`], and if the sockets are not as many as the ports, or no sockets.
+    pub async fn start_with(&self, spec: Spec, stdio: Stdio, outside: Outside) -> Result<Guest, SandboxError> {
         let core = &self.core;
         let is_service = spec.program.kind == Kind::HttpService;
         if !is_service {
@@ -159,7 +143,7 @@ impl Sandbox {
         let wall_clock_ms = spec.limits.wall_clock_ms;
         let interruptible = spec.program.variant.interruptible;
         let (limits, source) = (spec.service, is_service.then(|| spec.program.clone()));
-        let given = Given::first(spec, streams, tree, core, resolver)?;
+        let given = Given::first(spec, stdio, outside, tree, core)?;
         if let Some(source) = source {
             let listeners = given.network.listen_for_service()?;
             let (around, _) = Surroundings::new(given);
@@ -221,7 +205,7 @@ impl Sandbox {
         let program = self.core.program(&spec.program, false).await?;
         let tree = self.core.tree(&spec.files.layers).await?;
         let interruptible = spec.program.variant.interruptible;
-        let given = Given::first(spec, (stdio, Vec::new()), tree, &self.core, None)?;
+        let given = Given::first(spec, stdio, Outside::default(), tree, &self.core)?;
         Ok(Uninstantiated { program, given, interruptible })
     }
 }

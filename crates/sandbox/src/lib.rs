@@ -7,6 +7,7 @@ mod addresses;
 mod cache;
 mod component;
 mod context;
+mod control;
 mod conversions;
 mod core;
 mod ending;
@@ -41,7 +42,7 @@ pub use exit::Exit;
 pub use guest::{Guest, Stop, Usage};
 #[doc(hidden)]
 pub use host::Uninstantiated;
-pub use host::{Sandbox, SandboxError, SandboxOptions};
+pub use host::{Outside, Sandbox, SandboxError, SandboxOptions};
 pub use limits::Limits;
 pub use network::{
     Egress, EgressError, EndpointSpec, Network, NetworkError, NetworkMode, NetworkSpec, NetworkUsage, Protocol,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
-use crate::guest::Control;
+use crate::control::Control;
 
 /// Core instances of one guest; a component has one for each inner module.
 const MAX_INSTANCES: usize = 64;
@@ -119,7 +119,7 @@ impl ResourceLimiter for Limiter {
 mod tests {
     use super::*;
     use crate::Limits;
-    use crate::guest::alone::control;
+    use crate::control::alone::control;
 
     const PAGE: usize = 65536;
 

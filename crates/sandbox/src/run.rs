@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::control::Control;
 use crate::core::Core;
 use crate::files::FileView;
-use crate::guest::Control;
 use crate::handle::Handle;
 use crate::network::Listener;
 use crate::place::Place;

@@ -1,19 +1,18 @@
 //! [`Given`]: what a guest is given, made from its `Spec` or `ProcessSpec` before its code runs.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sprat_image::Tree;
 use sprat_program::Wasi;
 
+use crate::control::{Control, Identity};
 use crate::core::Core;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind};
-use crate::guest::{Control, Identity};
 use crate::handle::{self, Streams};
 use crate::limiter::Limiter;
 use crate::network::GuestNetwork;
 use crate::process::group::Group;
-use crate::{ProcessSpec, Resolver, SandboxError, Spec, Stdio};
+use crate::{Outside, ProcessSpec, SandboxError, Spec, Stdio};
 
 /// The variable by which runtimes that have no other way (Go's, wasi-libc's) can learn the working folder.
 const WORKING_FOLDER: &str = "PWD";
@@ -84,11 +83,12 @@ impl Given {
     /// What the first program of a container is given: sets up files, limits and working folder.
     pub(crate) fn first(
         spec: Spec,
-        (stdio, sockets): (Stdio, Vec<OwnedFd>),
+        stdio: Stdio,
+        outside: Outside,
         tree: Arc<Tree>,
         core: &Arc<Core>,
-        resolver: Option<Arc<dyn Resolver>>,
     ) -> Result<Self, SandboxError> {
+        let Outside { sockets, resolver } = outside;
         let files = Arc::new(FileView::new(&spec.files, tree, &spec.user, &spec.limits)?);
         let working = working_folder(&files, &spec.cwd, true)?;
         let max_memory = core.options.max_memory;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::files::{Descriptor, FileView};
-use crate::guest::Control;
+use crate::control::Control;
 use crate::limiter::Limiter;
 use crate::network::GuestNetwork;
 use crate::standard::Standard;

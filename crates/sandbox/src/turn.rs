@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::guest::Control;
+use crate::control::Control;
 use crate::ticker::Ticker;
 
 /// The period over which a CPU share is kept.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sprat_program::ProgramError;
 use sprat_sandbox::{
-    EndpointSpec, Exit, Guest, Network, NetworkError, ProcessSpec, ProcessStatus, Resolver, Sandbox, SandboxError,
-    Spec, Stdio, Stop, Usage,
+    EndpointSpec, Exit, Guest, Network, NetworkError, Outside, ProcessSpec, ProcessStatus, Resolver, Sandbox,
+    SandboxError, Spec, Stdio, Stop, Usage,
 };
 use tokio::runtime::Handle;
 
@@ -87,12 +87,12 @@ impl Host for SandboxHost {
         sockets: Vec<OwnedFd>,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Guest, SandboxError> {
-        let streams = (stdio, sockets);
+        let outside = Outside { sockets, resolver: Some(resolver) };
         let Some(apart) = &self.apart else {
-            return self.sandbox.start_first(spec, streams, Some(resolver)).await;
+            return self.sandbox.start_with(spec, stdio, outside).await;
         };
         let sandbox = self.sandbox.clone();
-        let start = apart.spawn(async move { sandbox.start_first(spec, streams, Some(resolver)).await });
+        let start = apart.spawn(async move { sandbox.start_with(spec, stdio, outside).await });
         start.await.unwrap_or_else(|error| {
             let source = std::io::Error::other(error);
             Err(ProgramError::Io { action: "start the guest".to_owned(), source }.into())

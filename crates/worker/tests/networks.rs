@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
 mod roles;
+mod setup;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -11,19 +12,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use roles::this_program;
-use sprat_program::{Cache, CompilerCommand};
-use sprat_sandbox::{
-    EndpointSpec, Exit, FilesSpec, Limits, NetworkMode, NetworkSpec, ProgramSpec, Protocol, PublishedPort,
-    RemoteMember, Spec, Stop, User,
-};
-use sprat_worker::{
-    Client, ClientError, Confinement, Event, LogOptions, NetworkChange, SpawnCommand, StartRequest, WorkerOptions,
-};
-use tempfile::TempDir;
-use tokio::sync::mpsc;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use setup::{Events, PATIENCE, Place};
+use sprat_sandbox::{EndpointSpec, Exit, NetworkMode, NetworkSpec, Protocol, PublishedPort, RemoteMember, Stop};
+use sprat_worker::{Attachment, Client, ClientError, Event, NetworkChange, StartRequest};
 
 /// The guest that the sandbox's tests use, which knows steps with sockets.
 fn guest() -> Vec<u8> {
@@ -42,84 +33,30 @@ fn guest() -> Vec<u8> {
 }
 
 struct World {
-    dir: TempDir,
-    cache: Cache,
+    place: Place,
     wasm: Vec<u8>,
 }
 
 struct Worker {
     client: Client,
-    events: mpsc::UnboundedReceiver<(String, Event)>,
+    events: Events,
 }
 
 impl World {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (program, args) = this_program("compiler_process");
-        let cache = Cache::open(dir.path(), CompilerCommand { program, args }).unwrap();
-        for folder in ["layer", "logs", "uppers"] {
-            std::fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        Self { dir, cache, wasm: guest() }
+        Self { place: Place::new(), wasm: guest() }
     }
 
     async fn worker(&self, name: &str, shared: bool, network: bool) -> Worker {
-        let path = |name: &str| self.dir.path().join(name);
-        let options = WorkerOptions {
-            name: name.into(),
-            socket: path("run").join(name),
-            journal: path(&format!("journal-{name}")),
-            slots: 20,
-            max_memory: 64 << 20,
-            key: self.cache.key_path(),
-            shared,
-            confinement: Confinement {
-                read: vec![path("code"), path("layer")],
-                write: vec![path("logs"), path("uppers")],
-                memory_bytes: 0,
-                network,
-            },
-            idle_exit_s: 30,
-        };
-        let (program, args) = this_program("worker_process");
-        let command = SpawnCommand { program, args, stderr: path("stderr") };
-        let (sender, events) = mpsc::unbounded_channel();
-        Worker { client: Client::spawn(&command, &options, sender).await.unwrap(), events }
+        let (client, events) = self.place.worker(name, shared, network).await;
+        Worker { client, events }
     }
 
     async fn request(&self, id: &str, shared: bool, network: NetworkSpec, steps: &str) -> StartRequest {
-        let artifact = self.cache.prepare(self.wasm.clone(), shared).await.unwrap();
-        let path = |name: &str| self.dir.path().join(name);
-        StartRequest {
-            id: id.to_owned(),
-            spec: Spec {
-                program: ProgramSpec {
-                    code: artifact.path,
-                    variant: artifact.variant,
-                    encoding: artifact.description.encoding,
-                    kind: artifact.description.kind,
-                    wasi: artifact.description.wasi,
-                },
-                args: ["guest"].into_iter().chain(steps.split_whitespace()).map(ToOwned::to_owned).collect(),
-                env: Vec::new(),
-                cwd: "/".into(),
-                files: FilesSpec { upper: path("uppers").join(id), ..<_>::default() },
-                user: User::default(),
-                limits: Limits { memory_bytes: 16 << 20, ..Limits::default() },
-                tty: false,
-                network,
-                service: <_>::default(),
-            },
-            log: Some(LogOptions {
-                path: path("logs").join(id),
-                max_size: 1 << 20,
-                max_files: 2,
-                attributes: String::new(),
-            }),
-            open_stdin: false,
-            stdin_once: false,
-            size: None,
-        }
+        let program = self.place.program(&self.wasm, shared).await;
+        let mut request = self.place.request(id, program, network);
+        request.spec.args.extend(steps.split_whitespace().map(ToOwned::to_owned));
+        request
     }
 }
 
@@ -132,14 +69,11 @@ impl Worker {
     }
 
     /// Starts a guest and waits until it says that it listens.
-    async fn serve(&self, request: &StartRequest, sockets: Vec<OwnedFd>) {
+    async fn serve(&self, request: &StartRequest, sockets: Vec<OwnedFd>) -> Attachment {
         let mut attachment = self.client.attach(&request.id, false).await.unwrap();
         self.client.start(request, sockets).await.unwrap();
-        let mut seen = String::new();
-        while !seen.contains("listening") {
-            let (_, bytes) = tokio::time::timeout(PATIENCE, attachment.output.recv()).await.unwrap().unwrap();
-            seen.push_str(&String::from_utf8_lossy(&bytes));
-        }
+        listens(&mut attachment).await;
+        attachment
     }
 
     /// Runs a guest to its end and gives what it printed.
@@ -153,6 +87,15 @@ impl Worker {
         let seen = String::from_utf8(seen).unwrap();
         assert_eq!(self.exit().await, (request.id.clone(), Exit::Code(0)), "{seen}");
         seen
+    }
+}
+
+/// Waits until a guest says that it listens, or listens at its next step.
+async fn listens(attachment: &mut Attachment) {
+    let mut seen = String::new();
+    while !seen.contains("listening") {
+        let (_, bytes) = tokio::time::timeout(PATIENCE, attachment.output.recv()).await.unwrap().unwrap();
+        seen.push_str(&String::from_utf8_lossy(&bytes));
     }
 }
 
@@ -227,33 +170,17 @@ async fn guests_of_two_workers_talk_through_the_socket_that_joins_them() {
     right.client.network(&member(2, "web", "w1")).await.unwrap();
     let steps = "serve 0.0.0.0:80 1 ; sink 0.0.0.0:81 ; udp-serve 0.0.0.0:53 1";
     let server = world.request("db", false, on_network(3, &["db"]), steps).await;
-    right.serve(&server, Vec::new()).await;
+    let mut serving = right.serve(&server, Vec::new()).await;
     let steps = "resolve db ; call db:80 hello";
     let caller = world.request("web", true, on_network(2, &["web"]), steps).await;
     assert_eq!(left.run(&caller).await, "10.9.0.3\nhello\n");
     left.client.forget("web").await.unwrap();
-    // Each step begins when the one before ended, which the caller may see first.
-    let mut pump = world.request("web", true, on_network(2, &["web"]), "pump db:81 5000000").await;
-    for attempt in 0..100 {
-        pump.id = format!("web{attempt}");
-        left.client.start(&pump, Vec::new()).await.unwrap();
-        if left.exit().await.1 == Exit::Code(0) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    listens(&mut serving).await;
+    let pump = world.request("web", true, on_network(2, &["web"]), "pump db:81 5000000").await;
+    left.run(&pump).await;
+    listens(&mut serving).await;
     let ask = world.request("ask", true, on_network(2, &["web"]), "udp-call 0.0.0.0:0 db:53 ask").await;
-    let mut asks = 0;
-    while asks < 100
-        && right.client.list().await.unwrap().iter().any(|guest| guest.state == sprat_worker::GuestState::Running)
-    {
-        let mut ask = ask.clone();
-        ask.id = format!("ask{asks}");
-        asks += 1;
-        ask.spec.limits.wall_clock_ms = 1000;
-        left.client.start(&ask, Vec::new()).await.unwrap();
-        left.exit().await;
-    }
+    assert_eq!(left.run(&ask).await, "ask\n");
     assert_eq!(right.exit().await, ("db".into(), Exit::Code(0)));
     right.client.shutdown().await.unwrap();
     left.client.shutdown().await.unwrap();

@@ -3,19 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here fails a test")]
 
 mod roles;
+mod setup;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use roles::this_program;
-use sprat_program::{Cache, CompilerCommand};
-use sprat_sandbox::{Exit, FilesSpec, Limits, ProcessSpec, ProgramSpec, Spec, Stop, Unresolved, User};
-use sprat_worker::{Client, Confinement, Event, ExecRequest, LogOptions, SpawnCommand, StartRequest, WorkerOptions};
-use tempfile::TempDir;
-use tokio::sync::mpsc;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use setup::{Events, PATIENCE, Place};
+use sprat_sandbox::{Exit, NetworkSpec, ProcessSpec, ProgramSpec, Stop, Unresolved, User};
+use sprat_worker::{Client, Event, ExecRequest, StartRequest};
 
 /// Writes what it is given, byte for byte; "hello" first.
 const ECHO: &str = include_str!("roles/echo.wat");
@@ -31,77 +27,24 @@ const SPIN: &str = r#"(module
     (loop $l (br $l))))"#;
 
 struct World {
-    dir: TempDir,
-    cache: Cache,
+    place: Place,
     shared: bool,
     client: Client,
-    events: mpsc::UnboundedReceiver<(String, Event)>,
+    events: Events,
 }
 
 impl World {
     async fn new(shared: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (program, args) = this_program("compiler_process");
-        let cache = Cache::open(dir.path(), CompilerCommand { program, args }).unwrap();
-        for folder in ["layer", "logs", "uppers"] {
-            std::fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        let options = WorkerOptions {
-            name: "w1".into(),
-            socket: dir.path().join("run/socket"),
-            journal: dir.path().join("journal"),
-            slots: 100,
-            max_memory: 64 << 20,
-            key: cache.key_path(),
-            shared,
-            confinement: Confinement {
-                read: vec![dir.path().join("code"), dir.path().join("layer")],
-                write: vec![dir.path().join("logs"), dir.path().join("uppers")],
-                memory_bytes: 0,
-                network: false,
-            },
-            idle_exit_s: 30,
-        };
-        let (program, args) = this_program("worker_process");
-        let command = SpawnCommand { program, args, stderr: dir.path().join("stderr") };
-        let (sender, events) = mpsc::unbounded_channel();
-        let client = Client::spawn(&command, &options, sender).await.unwrap();
-        Self { dir, cache, shared, client, events }
+        let place = Place::new();
+        let (client, events) = place.worker("w1", shared, false).await;
+        Self { place, shared, client, events }
     }
 
     async fn request(&self, id: &str, wat: &str) -> StartRequest {
-        let artifact = self.cache.prepare(wat.as_bytes().to_vec(), self.shared).await.unwrap();
-        let path = |name: &str| self.dir.path().join(name);
-        StartRequest {
-            id: id.to_owned(),
-            spec: Spec {
-                program: ProgramSpec {
-                    code: artifact.path,
-                    variant: artifact.variant,
-                    encoding: artifact.description.encoding,
-                    kind: artifact.description.kind,
-                    wasi: artifact.description.wasi,
-                },
-                args: vec!["guest".into()],
-                env: Vec::new(),
-                cwd: "/".into(),
-                files: FilesSpec { upper: path("uppers").join(id), ..<_>::default() },
-                user: User::default(),
-                limits: Limits { memory_bytes: 1 << 20, ..Limits::default() },
-                tty: false,
-                network: <_>::default(),
-                service: <_>::default(),
-            },
-            log: Some(LogOptions {
-                path: path("logs").join(id),
-                max_size: 1 << 20,
-                max_files: 2,
-                attributes: String::new(),
-            }),
-            open_stdin: false,
-            stdin_once: false,
-            size: None,
-        }
+        let program = self.place.program(wat.as_bytes(), self.shared).await;
+        let mut request = self.place.request(id, program, NetworkSpec::default());
+        request.spec.limits.memory_bytes = 1 << 20;
+        request
     }
 
     async fn event(&mut self) -> Event {
@@ -111,7 +54,7 @@ impl World {
     async fn exit(&mut self) -> Exit {
         match self.event().await {
             Event::Exited { exit, .. } => exit,
-            other => panic!("{other:?}: {}", read(&self.dir.path().join("stderr"))),
+            other => panic!("{other:?}: {}", read(&self.place.dir.path().join("stderr"))),
         }
     }
 }
@@ -136,7 +79,7 @@ async fn a_confined_worker_runs_a_guest_with_its_streams() {
     }
     assert_eq!(String::from_utf8_lossy(&seen), "hello\nping\n");
     assert_eq!(world.exit().await, Exit::Code(0));
-    assert_eq!(read(&world.dir.path().join("logs/a")).lines().count(), 2);
+    assert_eq!(read(&world.place.dir.path().join("logs/a")).lines().count(), 2);
     world.client.shutdown().await.unwrap();
     assert_eq!(world.event().await, Event::Gone);
 }
@@ -257,14 +200,7 @@ const CHILD: &str = r#"(module
 impl World {
     /// A program for a further process.
     async fn further(&self, wat: &str) -> ProgramSpec {
-        let artifact = self.cache.prepare(wat.as_bytes().to_vec(), true).await.unwrap();
-        ProgramSpec {
-            code: artifact.path,
-            variant: artifact.variant,
-            encoding: artifact.description.encoding,
-            kind: artifact.description.kind,
-            wasi: artifact.description.wasi,
-        }
+        self.place.program(wat.as_bytes(), true).await
     }
 
     async fn exec(&self, id: &str, within: &str, wat: &str) -> ExecRequest {
@@ -311,7 +247,7 @@ async fn further_processes_run_beside_a_computing_first_one_and_are_stopped_alon
 async fn a_guest_starts_a_program_that_its_owner_supplies() {
     for shared in [true, false] {
         let mut world = World::new(shared).await;
-        let bin = world.dir.path().join("uppers/a/bin");
+        let bin = world.place.dir.path().join("uppers/a/bin");
         std::fs::create_dir_all(&bin).unwrap();
         std::fs::write(bin.join("child"), "").unwrap();
         let mut attachment = world.client.attach("a", false).await.unwrap();

@@ -19,7 +19,6 @@ const NONE: u32 = u32::MAX;
 mod imports {
     #[link(wasm_import_module = "sprat_process")]
     unsafe extern "C" {
-        #[allow(clippy::too_many_arguments, reason = "this is how the host has it")]
         pub(super) fn spawn(
             path: *const u8,
             path_length: usize,

@@ -7,16 +7,6 @@ use sprat_tests::Installation;
 
 use crate::{OK, WAIT, image};
 
-/// `docker ARGS`, or an early end where there is no docker.
-macro_rules! docker {
-    ($sprat:expr, $($arg:expr),+) => {
-        match $sprat.docker(&[$($arg),+]) {
-            Some(output) => output,
-            None => return,
-        }
-    };
-}
-
 #[test]
 fn docker_cp_goes_both_ways_in_running_and_stopped_containers() {
     let sprat = Installation::start();

@@ -4,16 +4,6 @@ use sprat_tests::Installation;
 
 use crate::{OK, WAIT, image};
 
-/// `docker ARGS`, or an early end where there is no docker.
-macro_rules! docker {
-    ($sprat:expr, $($arg:expr),+) => {
-        match $sprat.docker(&[$($arg),+]) {
-            Some(output) => output,
-            None => return,
-        }
-    };
-}
-
 #[test]
 fn run_in_front_prints_and_gives_the_status() {
     let sprat = Installation::start();

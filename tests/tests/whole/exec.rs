@@ -1,21 +1,12 @@
 //! Further programs in running containers, and health checks, with an unmodified docker CLI.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::time::Duration;
 
 use sprat_tests::Installation;
 
 use crate::{OK, WAIT};
-
-/// `docker ARGS`, or an early end where there is no docker.
-macro_rules! docker {
-    ($sprat:expr, $($arg:expr),+) => {
-        match $sprat.docker(&[$($arg),+]) {
-            Some(output) => output,
-            None => return,
-        }
-    };
-}
 
 /// Copies one piece of input to the output.
 const ECHO: &str = "(i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 16)) \
@@ -90,6 +81,17 @@ fn a_container_without_the_program_is_lent_it_by_the_toolbox() {
     docker!(sprat, "rm", "-f", "box").ok();
 }
 
+/// Waits until the daemon has told this of a container.
+fn told(sprat: &Installation, name: &str, event: &str) {
+    let mut stream = sprat.api().connect();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    let filters = format!("%7B%22container%22%3A%5B%22{name}%22%5D%7D");
+    write!(stream, "GET /events?since=0&filters={filters} HTTP/1.1\r\nHost: d\r\n\r\n").expect("the daemon listens");
+    let action = format!("\"{event}\"");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(&action)), "{name}: no {event}");
+}
+
 #[test]
 fn health_is_told_and_goes_on_after_a_restart_of_the_daemon() {
     let mut sprat = Installation::start();
@@ -97,26 +99,15 @@ fn health_is_told_and_goes_on_after_a_restart_of_the_daemon() {
     tools(&sprat, "ill", "HEALTHCHECK --interval=200ms --retries=2 CMD [\"/bin/seven\"]");
     docker!(sprat, "run", "-d", "-i", "--name", "well", "well").ok();
     docker!(sprat, "run", "-d", "-i", "--name", "ill", "ill").ok();
-    let until = |sprat: &Installation, name: &str, wanted: &str| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let shown = sprat.docker(&["inspect", "-f", "{{.State.Health.Status}}", name])?;
-            if shown.ok() == wanted {
-                return Some(());
-            }
-            assert!(Instant::now() < deadline, "{name}: {shown:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    if until(&sprat, "well", "healthy").is_none() {
-        return;
-    }
-    until(&sprat, "ill", "unhealthy");
+    told(&sprat, "well", "health_status: healthy");
+    told(&sprat, "ill", "health_status: unhealthy");
     assert!(docker!(sprat, "ps", "--filter", "health=unhealthy").ok().contains("(unhealthy)"));
     let log = docker!(sprat, "inspect", "-f", "{{(index .State.Health.Log 0).ExitCode}}", "ill");
     assert_eq!(log.ok(), "7");
     sprat.kill_daemon();
     sprat.start_daemon();
-    until(&sprat, "well", "healthy");
+    told(&sprat, "well", "exec_die");
+    let shown = docker!(sprat, "inspect", "-f", "{{.State.Health.Status}}", "well");
+    assert_eq!(shown.ok(), "healthy");
     docker!(sprat, "rm", "-f", "well", "ill").ok();
 }

@@ -2,6 +2,16 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
+/// `docker ARGS`, or an early end where there is no docker.
+macro_rules! docker {
+    ($sprat:expr, $($arg:expr),+) => {
+        match $sprat.docker(&[$($arg),+]) {
+            Some(output) => output,
+            None => return,
+        }
+    };
+}
+
 mod cli;
 mod copy;
 mod daemon_kills;

@@ -9,16 +9,6 @@ use sprat_tests::{Installation, rust_guest};
 /// How long a container may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `docker ARGS`, or an early end where there is no docker.
-macro_rules! docker {
-    ($sprat:expr, $($arg:expr),+) => {
-        match $sprat.docker(&[$($arg),+]) {
-            Some(output) => output,
-            None => return,
-        }
-    };
-}
-
 fn start(args: &[&str]) -> Installation {
     let sprat = Installation::start_with(args);
     let guest = rust_guest("talk");

@@ -60,6 +60,11 @@ impl Connection {
 
     /// Sends a request that must go well.
     pub(super) fn ok(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.bytes(method, path, body)?).unwrap_or_default())
+    }
+
+    /// The same; the answer as it came.
+    pub(super) fn bytes(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>> {
         let body = body.map(ToString::to_string).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: sprat\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -93,7 +98,7 @@ impl Connection {
         if status >= 300 {
             bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&body));
         }
-        Ok(serde_json::from_slice(&body).unwrap_or_default())
+        Ok(body)
     }
 
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<()> {

@@ -1,15 +1,19 @@
-//! Attachments: the hijacked connection that carries a container's streams.
+//! Output of containers: of an attachment or an exec, which is a hijacked connection, or of a log.
 
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
+use sprat_docker_api::{Frame, FrameDecoder, StdStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::{Body, Client, empty, json};
 use crate::error::CliError;
 use crate::query::Query;
 
-/// Bytes of the head before each piece of output (Docker Engine API, "Stream format").
-const HEAD: usize = 8;
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
 
 /// Which streams are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +31,8 @@ type Connection = TokioIo<hyper::upgrade::Upgraded>;
 /// The streams of an attached container.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    from: ReadHalf<Connection>,
-    /// Takes standard input; shutting it down is the input's end.
-    pub to: WriteHalf<Connection>,
-    raw: bool,
+    output: Output,
+    to: WriteHalf<Connection>,
 }
 
 impl Client {
@@ -53,6 +55,12 @@ impl Client {
         self.upgrade(&format!("/exec/{id}/start"), &headers, body, raw).await
     }
 
+    /// Reads a log. `raw`: its container has a terminal, so it is not framed.
+    pub(crate) async fn log(&self, path: &str, raw: bool) -> Result<Output, CliError> {
+        let body = self.send(Method::GET, path, &[], empty()).await?.into_body();
+        Ok(Output::new(Source::Body(body), raw))
+    }
+
     async fn upgrade(&self, path: &str, headers: &[(&str, &str)], body: Body, raw: bool) -> Result<Streams, CliError> {
         let response = self.send(Method::POST, path, headers, body).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -65,14 +73,14 @@ impl Client {
             CliError::new("the attachment broke").why(e).fix("look at the daemon's log, then try again").status(125)
         })?;
         let (from, to) = tokio::io::split(TokioIo::new(upgraded));
-        Ok(Streams { from, to, raw })
+        Ok(Streams { output: Output::new(Source::Connection(from, BytesMut::new()), raw), to })
     }
 }
 
 impl Streams {
-    /// Splits reading from writing.
+    /// Splits reading from writing; shutting that down is the end of standard input.
     pub(crate) fn split(self) -> (Output, WriteHalf<Connection>) {
-        (Output { from: self.from, raw: self.raw, buffer: vec![0; 64 * 1024] }, self.to)
+        (self.output, self.to)
     }
 }
 
@@ -85,15 +93,26 @@ pub(crate) enum Copied {
     NoReader,
 }
 
-/// The output half.
+/// Where output comes from.
+#[derive(Debug)]
+enum Source {
+    Connection(ReadHalf<Connection>, BytesMut),
+    Body(Incoming),
+}
+
+/// Output of a container.
 #[derive(Debug)]
 pub(crate) struct Output {
-    from: ReadHalf<Connection>,
-    raw: bool,
-    buffer: Vec<u8>,
+    from: Source,
+    /// Takes it apart, unless it is that of a terminal.
+    frames: Option<FrameDecoder>,
 }
 
 impl Output {
+    fn new(from: Source, raw: bool) -> Self {
+        Self { from, frames: (!raw).then(FrameDecoder::default) }
+    }
+
     /// Copies output to our own streams until the container ends it.
     pub(crate) async fn copy(self) -> std::io::Result<Copied> {
         match self.copy_all().await {
@@ -105,39 +124,62 @@ impl Output {
 
     async fn copy_all(mut self) -> std::io::Result<()> {
         let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
-        if self.raw {
-            while let n @ 1.. = self.from.read(&mut self.buffer).await? {
-                out.write_all(self.buffer.get(..n).unwrap_or_default()).await?;
+        while let Some(Frame { stream, data }) = self.next().await? {
+            if stream == StdStream::Stderr {
+                err.write_all(&data).await?;
+                err.flush().await?;
+            } else {
+                out.write_all(&data).await?;
                 out.flush().await?;
             }
-            return Ok(());
-        }
-        while let Some((stream, mut left)) = self.head().await? {
-            while left > 0 {
-                let room = left.min(self.buffer.len());
-                let Some(buffer) = self.buffer.get_mut(..room) else { break };
-                let n = self.from.read(buffer).await?;
-                if n == 0 {
-                    return Err(std::io::ErrorKind::UnexpectedEof.into());
-                }
-                left -= n;
-                let bytes = self.buffer.get(..n).unwrap_or_default();
-                if stream == 2 { err.write_all(bytes).await? } else { out.write_all(bytes).await? }
-            }
-            out.flush().await?;
-            err.flush().await?;
         }
         Ok(())
     }
 
-    async fn head(&mut self) -> std::io::Result<Option<(u8, usize)>> {
-        let mut head = [0; HEAD];
-        match self.from.read_exact(&mut head).await {
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(e) => return Err(e),
+    /// Hands each piece on; ends when the container does, or when `each` fails, which means that nobody reads any more.
+    pub(crate) async fn each(
+        mut self,
+        mut each: impl FnMut(StdStream, &[u8]) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        while let Some(Frame { stream, data }) = self.next().await? {
+            each(stream, &data)?;
         }
-        let [stream, _, _, _, a, b, c, d] = head;
-        Ok(Some((stream, u32::from_be_bytes([a, b, c, d]) as usize)))
+        Ok(())
+    }
+
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> std::io::Result<Option<Frame>> {
+        loop {
+            if let Some(frames) = &mut self.frames
+                && let Some(frame) = frames.next_frame().map_err(std::io::Error::other)?
+            {
+                return Ok(Some(frame));
+            }
+            let data = self.read().await?;
+            match (&mut self.frames, data) {
+                (Some(frames), None) if frames.is_partial() => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                (_, None) => return Ok(None),
+                (Some(frames), Some(data)) => frames.push(&data),
+                (None, Some(data)) => return Ok(Some(Frame { stream: StdStream::Stdout, data })),
+            }
+        }
+    }
+
+    async fn read(&mut self) -> std::io::Result<Option<Bytes>> {
+        match &mut self.from {
+            Source::Connection(from, buffer) => {
+                buffer.reserve(CHUNK);
+                let n = from.read_buf(buffer).await?;
+                Ok((n > 0).then(|| buffer.split().freeze()))
+            }
+            Source::Body(body) => {
+                while let Some(frame) = body.frame().await {
+                    if let Ok(data) = frame.map_err(std::io::Error::other)?.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Ok(None)
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use advice::{on_build, on_stream};
-pub(crate) use attach::{Attached, Copied, Streams};
+pub(crate) use attach::{Attached, Copied, Output, Streams};
 pub(crate) use host::Host;
 
 use crate::error::CliError;

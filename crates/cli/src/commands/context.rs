@@ -1,6 +1,5 @@
 //! `sprat context`: writes a context of docker's that leads to this daemon.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -64,19 +63,12 @@ fn place(folder: &Path, name: &str) -> PathBuf {
 
 /// Writes the context in one step.
 fn write(folder: &Path, name: &str, host: &Host) -> Result<(), CliError> {
-    let path = place(folder, name);
     let context = json!({
         "Name": name,
         "Metadata": { "Description": "Sprat: wasm containers" },
         "Endpoints": { "docker": { "Host": host.to_string(), "SkipTLSVerify": false } },
     });
-    let at = path.parent().unwrap_or(folder);
-    fs_err::create_dir_all(at)?;
-    let mut file = tempfile::NamedTempFile::new_in(at)?;
-    file.write_all(context.to_string().as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|e| CliError::new(format!("cannot write {}", path.display())).why(e))?;
-    Ok(())
+    crate::credentials::replace(&place(folder, name), context.to_string().as_bytes())
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub(crate) struct DaemonArgs {
 
 /// `sprat daemon …`
 #[derive(Debug, Clone, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum DaemonCommand {
     /// Stop all containers and the daemon
     #[command(after_help = "\

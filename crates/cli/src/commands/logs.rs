@@ -1,13 +1,9 @@
 //! `sprat logs`
 
 use clap::Args;
-use std::io::Write as _;
-
-use http_body_util::BodyExt as _;
-use hyper::Method;
 use serde_json::Value;
 
-use crate::client::{self, Client};
+use crate::client::Client;
 use crate::error::{CliError, Outcome};
 use crate::query::{Query, segment};
 use crate::time::moment;
@@ -37,9 +33,6 @@ pub(crate) struct LogsArgs {
     pub container: String,
 }
 
-/// Bytes of the head before each piece (Docker Engine API, "Stream format").
-const HEAD: usize = 8;
-
 /// `sprat logs`
 pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
     let tail = lines_of(&args.tail)?;
@@ -58,22 +51,13 @@ pub(crate) async fn run(client: &Client, args: LogsArgs) -> Outcome {
         .option("until", until.as_deref())
         .add("tail", tail)
         .path();
-    let mut body = client.send(Method::GET, &path, &[], client::empty()).await?.into_body();
-    let mut split = Split::new(raw);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| CliError::new("the log broke off").why(e).status(125))?;
-        if let Ok(data) = frame.into_data() {
-            match split.write(&data) {
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(0),
-                other => other?,
-            }
-        }
-    }
-    Ok(0)
+    // That nobody reads it any more is no failure.
+    let copied = client.log(&path, raw).await?.copy().await;
+    copied.map(|_| 0).map_err(|e| CliError::new("the log broke off").why(e).status(125))
 }
 
 /// What `--tail` asks for; a negative number means all lines, as with docker.
-fn lines_of(tail: &str) -> Result<&str, CliError> {
+pub(super) fn lines_of(tail: &str) -> Result<&str, CliError> {
     match tail.parse::<i64>() {
         Ok(0..) => Ok(tail),
         Ok(_) => Ok("all"),
@@ -81,45 +65,5 @@ fn lines_of(tail: &str) -> Result<&str, CliError> {
         Err(_) => Err(CliError::new(format!("invalid --tail {tail:?}"))
             .why("it is no number of lines")
             .fix("write a number, or all")),
-    }
-}
-
-/// Takes the stream apart, whatever the borders of its pieces.
-struct Split {
-    raw: bool,
-    head: Vec<u8>,
-    stream: u8,
-    left: usize,
-}
-
-impl Split {
-    const fn new(raw: bool) -> Self {
-        Self { raw, head: Vec::new(), stream: 1, left: 0 }
-    }
-
-    fn write(&mut self, mut data: &[u8]) -> std::io::Result<()> {
-        let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-        if self.raw {
-            out.write_all(data)?;
-            return out.flush();
-        }
-        while !data.is_empty() {
-            if self.left == 0 {
-                let (head, rest) = data.split_at(data.len().min(HEAD - self.head.len()));
-                self.head.extend_from_slice(head);
-                data = rest;
-                if let [stream, _, _, _, a, b, c, d] = *self.head.as_slice() {
-                    self.stream = stream;
-                    self.left = u32::from_be_bytes([a, b, c, d]) as usize;
-                    self.head.clear();
-                }
-                continue;
-            }
-            let (text, rest) = data.split_at(data.len().min(self.left));
-            self.left -= text.len();
-            data = rest;
-            if self.stream == 2 { err.write_all(text)? } else { out.write_all(text)? }
-        }
-        out.flush()
     }
 }

@@ -39,6 +39,7 @@ use crate::settings::Settings;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     #[command(flatten)]
     ContainerVerb(verbs::ContainerVerb),

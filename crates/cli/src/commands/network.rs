@@ -17,6 +17,7 @@ use crate::render::template::LABELS;
 
 /// `sprat network …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum NetworkCommand {
     /// Make a network, whose containers find each other by name
     #[command(after_help = "\

@@ -18,6 +18,7 @@ use crate::source::meant_as_path;
 
 /// `sprat program …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ProgramCommand {
     /// Show kind, WASI version, imports, exports, tools and sizes of a program
     #[command(after_help = "\

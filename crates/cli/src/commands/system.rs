@@ -20,6 +20,7 @@ pub(crate) struct FormatArgs {
 
 /// `sprat system …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum SystemCommand {
     /// Show what takes room on the disk
     #[command(after_help = "Example: sprat system df -v")]

@@ -27,6 +27,7 @@ use crate::error::Outcome;
 
 /// Verbs on containers.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ContainerVerb {
     /// Create and run a container from an image, a .wasm or .wat file, or a source folder
     Run(Box<RunArgs>),
@@ -162,6 +163,7 @@ impl ContainerVerb {
 
 /// `sprat container …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ContainerCommand {
     #[command(flatten)]
     Verb(ContainerVerb),
@@ -195,6 +197,7 @@ impl ContainerCommand {
 
 /// Verbs on images.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageVerb {
     /// Build an image from a folder, a .wasm or a .wat file, or standard input
     Build(Box<BuildArgs>),
@@ -244,6 +247,7 @@ impl ImageVerb {
 
 /// `sprat image …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageCommand {
     #[command(flatten)]
     Verb(ImageVerb),

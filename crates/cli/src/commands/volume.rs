@@ -15,6 +15,7 @@ use crate::render::template::LABELS;
 
 /// `sprat volume …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum VolumeCommand {
     /// Make a volume
     #[command(after_help = "Example: sprat volume create --label team=sea notes")]

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use sprat_worker::NetworkChange;
 
 use super::NetworkError;
-use super::join::{check_addresses, check_request, endpoint_spec, exclusive, names};
+use super::asked::{ENDPOINTS_LIMIT, check_addresses, check_request, exclusive};
+use super::join::{endpoint_spec, names};
 use super::table::Active;
 use crate::core::Core;
 use crate::placement::Worker;
 use crate::record::Record;
 use crate::state::State;
 use crate::{Endpoint, EndpointRequest, EngineError, Network, NetworkDriver};
-
-/// Networks that one container may be on.
-const ENDPOINTS_LIMIT: usize = 64;
 
 impl Core {
     /// Puts a container on a network.

@@ -5,6 +5,7 @@
 //! carries a byte: workers do.
 
 mod address;
+mod asked;
 mod create;
 mod error;
 mod hosts;
@@ -16,7 +17,8 @@ mod routes;
 mod table;
 mod view;
 
+pub(crate) use asked::check;
 pub use error::NetworkError;
-pub(crate) use join::{Endpoints, Joined, check, parse_egress};
+pub(crate) use join::{Endpoints, Joined, parse_egress};
 pub(crate) use reach::Reach;
 pub(crate) use table::Networks;

@@ -37,7 +37,7 @@ pub(crate) struct Reach {
     store: SharedStore,
     queues: Mutex<HashMap<String, mpsc::Sender<Message>>>,
     /// Workers that have each other's socket, by name, the lesser first.
-    pairs: Mutex<BTreeSet<(String, String)>>,
+    pairs: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Reach {
     /// # Errors
     /// The store can't be read.
     pub(crate) fn open(store: SharedStore) -> Result<Self, EngineError> {
-        let pairs = Mutex::new(store.peers()?.into_iter().collect());
+        let pairs = Arc::new(Mutex::new(store.peers()?.into_iter().collect()));
         Ok(Self { store, queues: Mutex::default(), pairs })
     }
 
@@ -90,12 +90,14 @@ impl Reach {
                 let ((first, told), (second, told_too)) = (oneshot::channel(), oneshot::channel());
                 self.send(a, Message::Peer(b.name.clone(), one, first));
                 self.send(b, Message::Peer(a.name.clone(), other, second));
-                let store = Arc::clone(&self.store);
+                let (store, pairs) = (Arc::clone(&self.store), Arc::clone(&self.pairs));
                 tokio::spawn(async move {
-                    // Noted when both have it: whatever breaks off before is done again by the next daemon.
-                    if let (Ok(()), Ok(())) = futures_util::future::join(told, told_too).await
-                        && let Err(error) = store.put_peers(&key.0, &key.1)
-                    {
+                    // Noted when both have it: whatever breaks off before is done again, here or by the next daemon.
+                    let (Ok(()), Ok(())) = futures_util::future::join(told, told_too).await else {
+                        pairs.lock().remove(&key);
+                        return;
+                    };
+                    if let Err(error) = store.put_peers(&key.0, &key.1) {
                         tracing::warn!(%error, "the next daemon will join two workers anew");
                     }
                 });

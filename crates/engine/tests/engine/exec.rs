@@ -1,7 +1,5 @@
 //! Further programs in running containers, and health checks.
 
-use std::time::Duration;
-
 use futures_util::StreamExt as _;
 use sprat_engine::{
     ContainerSpec, EngineError, ErrorKind, EventFilter, ExecSpec, HealthStatus, Healthcheck, WaitCondition,
@@ -107,10 +105,10 @@ async fn health_is_judged_by_the_checks_status_and_known_to_the_next_daemon() {
 }
 
 async fn until(world: &World, name: &str, wanted: HealthStatus) {
-    let look = async {
-        while world.engine.inspect(name).unwrap().state.health.is_none_or(|health| health.status != wanted) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, look).await.unwrap();
+    let filters =
+        [("container", name), ("event", "health_status")].map(|(key, value)| (key.into(), vec![value.into()]));
+    let filter = EventFilter { since_ns: Some(0), filters: filters.into(), ..EventFilter::default() };
+    let wanted = format!("health_status: {}", wanted.as_str());
+    let told = world.engine.events(filter).unwrap().any(|event| std::future::ready(event.action == wanted));
+    assert!(tokio::time::timeout(PATIENCE, told).await.unwrap());
 }

@@ -128,6 +128,27 @@ async fn the_restart_policy_counts_and_a_stop_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_hears_of_a_restart_that_fails_for_the_last_time() {
+    let world = World::new().await;
+    let source = world.dir.path().join("bound");
+    std::fs::create_dir(&source).unwrap();
+    let kind = MountKind::Bind { source: source.clone(), create: false };
+    let mounts = vec![MountSpec { target: "/in".to_owned(), kind, read_only: true, inherited: false }];
+    let limited = ContainerSpec { restart: RestartPolicy::OnFailure { max: 1 }, mounts, ..run("/fail") };
+    world.create("bass", limited).await;
+    world.engine.start("bass").await.unwrap();
+    std::fs::remove_dir(&source).unwrap();
+    let error = loop {
+        let (_, error) = world.exit("bass", WaitCondition::NotRunning).await;
+        if world.status("bass") == Status::Exited {
+            break error;
+        }
+    };
+    assert!(error.unwrap().contains("bound"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_run_is_told_at_the_start_in_dockers_words() {
     let world = World::new().await;
     for (program, code, text) in [

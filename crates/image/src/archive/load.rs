@@ -174,7 +174,7 @@ impl<'a> Archive<'a> {
             return Ok(());
         }
         let node = self.file(path)?;
-        store::copy_in(&self.store.paths, &mut NodeReader { tree: &self.tree, node, offset: 0 }, digest, size)
+        store::copy_in(&self.store.paths, &mut self.tree.reader(node), digest, size)
     }
 
     fn file(&self, path: &str) -> Result<NodeId, StoreError> {
@@ -212,7 +212,7 @@ impl<'a> Archive<'a> {
         for path in &entry.layers {
             let node = self.file(path)?;
             let size = self.tree.node(node).size;
-            let reader = || NodeReader { tree: &self.tree, node, offset: 0 };
+            let reader = || self.tree.reader(node);
             let digest = store::hash(&mut reader()).map_err(|e| StoreError::io("read", Path::new(path), e))?;
             leases.push(self.store.pins.lease(vec![digest.clone()]));
             self.blob(path, &digest, size)?;
@@ -261,19 +261,5 @@ fn check(bytes: &[u8], expected: &Digest, what: &str) -> Result<(), StoreError> 
     match actual == *expected {
         true => Ok(()),
         false => Err(StoreError::DigestMismatch { what: what.to_owned(), expected: expected.clone(), actual }),
-    }
-}
-
-struct NodeReader<'a> {
-    tree: &'a Tree,
-    node: NodeId,
-    offset: u64,
-}
-
-impl Read for NodeReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.tree.read_at(self.node, buffer, self.offset)?;
-        self.offset += read as u64;
-        Ok(read)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{StepError, chain};
-use super::items::{Content, Items, NodeReader};
+use super::items::{Content, Items};
 use super::mode::Mode;
 use super::select::{Files, Selected};
 use super::target::{Place, follow, shown};
@@ -231,7 +231,7 @@ impl Copying<'_> {
 
     /// Unpacks an archive into the target, which is a folder. Owners stay as the archive has them.
     fn archive(&mut self, files: &Files, node: NodeId, name: &str, place: &Place) -> Result<(), StepError> {
-        let unpacked = Unpacked::read(NodeReader::new(&files.tree, node), self.aside).map_err(|error| match error {
+        let unpacked = Unpacked::read(files.tree.reader(node), self.aside).map_err(|error| match error {
             failed @ LayerError::Write(_) => StepError::Store(StoreError::layer("archive", self.aside, failed)),
             refused => StepError::Archive { path: name.to_owned(), reason: chain(&refused) },
         })?;
@@ -250,11 +250,11 @@ fn is_archive(tree: &Tree, node: NodeId, name: &str) -> Result<bool, StepError> 
     const XZ: &[u8] = b"\xfd7zXZ\0";
     const BZIP2: &[u8] = b"BZh";
     let mut head = Vec::new();
-    NodeReader::new(tree, node).take(XZ.len() as u64).read_to_end(&mut head).map_err(StepError::Files)?;
+    tree.reader(node).take(XZ.len() as u64).read_to_end(&mut head).map_err(StepError::Files)?;
     if head.starts_with(XZ) || head.starts_with(BZIP2) {
         let reason = "only plain, gzip and zstd archives are supported: compress it otherwise, or use COPY".to_owned();
         return Err(StepError::Archive { path: name.to_owned(), reason });
     }
-    let Ok(tar) = decompress(NodeReader::new(tree, node)) else { return Ok(false) };
+    let Ok(tar) = decompress(tree.reader(node)) else { return Ok(false) };
     Ok(matches!(TarReader::new(tar).next_entry(), Ok(Some(_))))
 }

@@ -1,6 +1,6 @@
 //! [`Items`]: what a COPY or ADD will write, before it is written: the cache asks for its digest first.
 
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -75,7 +75,7 @@ impl Items {
 
 fn file_digest(tree: &Tree, node: NodeId) -> io::Result<Digest> {
     let mut hash = Sha256::new();
-    let mut reader = NodeReader::new(tree, node);
+    let mut reader = tree.reader(node);
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let count = reader.read(&mut buffer)?;
@@ -83,27 +83,5 @@ fn file_digest(tree: &Tree, node: NodeId) -> io::Result<Digest> {
             return Ok(Digest::from_bytes(hash.finalize().into()));
         }
         hash.update(buffer.get(..count).unwrap_or_default());
-    }
-}
-
-/// Reads a file of a tree from its start.
-#[derive(Debug)]
-pub(super) struct NodeReader<'a> {
-    tree: &'a Tree,
-    node: NodeId,
-    offset: u64,
-}
-
-impl<'a> NodeReader<'a> {
-    pub(super) const fn new(tree: &'a Tree, node: NodeId) -> Self {
-        Self { tree, node, offset: 0 }
-    }
-}
-
-impl Read for NodeReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.tree.read_at(self.node, buffer, self.offset)?;
-        self.offset += count as u64;
-        Ok(count)
     }
 }

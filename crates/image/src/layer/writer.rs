@@ -189,7 +189,7 @@ fn write_item(tar: &mut tar::Builder<&mut dyn Write>, path: &[u8], item: &Item) 
         }
         Content::Node(tree, node) => {
             let size = tree.node(*node).size;
-            RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut NodeReader { tree, node: *node, offset: 0 })
+            RawEntry { size, ..entry(EntryType::Regular) }.write(tar, &mut tree.reader(*node))
         }
     }
 }
@@ -281,20 +281,6 @@ impl Read for Exact<'_> {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file became shorter while it was read"));
         }
         self.left -= read as u64;
-        Ok(read)
-    }
-}
-
-struct NodeReader<'a> {
-    tree: &'a Tree,
-    node: NodeId,
-    offset: u64,
-}
-
-impl Read for NodeReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.tree.read_at(self.node, buffer, self.offset)?;
-        self.offset += read as u64;
         Ok(read)
     }
 }

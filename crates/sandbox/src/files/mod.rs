@@ -47,7 +47,6 @@ mod view;
 mod visit;
 
 pub(crate) use clock::now_ns;
-pub(crate) use view::Reserved;
 
 pub use access::{Access, Create, Follow};
 pub use descriptor::Descriptor;

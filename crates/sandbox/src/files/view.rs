@@ -97,11 +97,6 @@ impl FileView {
         self.inner.open.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Takes a place among the open files for what is no file.
-    pub(crate) fn reserve(&self) -> Result<Reserved, Errno> {
-        Ok(Reserved { _place: self.inner.place()? })
-    }
-
     /// Forgets what was known of the upper folder: whether it is there, and how many bytes it has. To be called when someone
     /// else may have changed it.
     pub fn refresh(&self) {
@@ -297,10 +292,4 @@ impl FileView {
 fn writable(file: &Descriptor) -> Result<&OpenFile> {
     let open = file.file().ok_or(Errno::IsDirectory)?;
     if file.access().write { Ok(open) } else { Err(Errno::BadDescriptor) }
-}
-
-/// A place among the open files; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Reserved {
-    _place: super::descriptor::Place,
 }

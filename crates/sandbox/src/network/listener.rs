@@ -52,19 +52,23 @@ struct State {
     queue: VecDeque<Established>,
     backlog: usize,
     acceptors: Wakers,
-    callers: VecDeque<Waker>,
+    /// Callers that sleep, by their numbers.
+    callers: VecDeque<(u64, Waker)>,
     /// Callers that wait, whether they are awake or not.
     waiting: usize,
+    /// Callers so far.
+    called: u64,
     closed: bool,
     /// The source that is looked at first, so that none starves another.
     first: usize,
 }
 
 impl State {
-    /// Wakes whoever polls with `cx` when there is a place. Who asks often waits once.
-    fn calls(&mut self, cx: &Context<'_>) {
-        if !self.callers.iter().any(|caller| caller.will_wake(cx.waker())) {
-            self.callers.push_back(cx.waker().clone());
+    /// Wakes whoever polls with `cx` when there is a place. Who asks often waits once, where it was.
+    fn calls(&mut self, number: u64, cx: &Context<'_>) {
+        match self.callers.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => self.callers.push_back((number, cx.waker().clone())),
         }
     }
 }
@@ -103,6 +107,7 @@ impl Listener {
             acceptors: Wakers::default(),
             callers: VecDeque::new(),
             waiting: 0,
+            called: 0,
             closed: false,
             first: 0,
         };
@@ -157,7 +162,7 @@ impl Listener {
 
     /// Waits for a place in the backlog. Who waits does not keep the listener: when it is closed, callers are refused.
     pub(crate) async fn queue_in_time(listener: Weak<Self>, connection: Established) -> Result<()> {
-        let _caller = Caller::new(&listener)?;
+        let caller = Caller::new(&listener)?;
         let mut connection = Some(connection);
         let queued = poll_fn(|cx| {
             let Some(listener) = listener.upgrade() else { return Poll::Ready(Err(SocketError::ConnectionRefused)) };
@@ -167,7 +172,7 @@ impl Listener {
                 Err(NotQueued::Refused) => Poll::Ready(Err(SocketError::ConnectionRefused)),
                 Err(NotQueued::Full(back)) => {
                     connection = Some(back);
-                    listener.state.lock().calls(cx);
+                    listener.state.lock().calls(caller.number, cx);
                     // A place may be free since.
                     if listener.has_place() {
                         listener.wake_caller();
@@ -186,7 +191,7 @@ impl Listener {
 
     fn wake_caller(&self) {
         let caller = self.state.lock().callers.pop_front();
-        caller.into_iter().for_each(Waker::wake);
+        caller.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// The next connection, as it came.
@@ -227,7 +232,7 @@ impl Listener {
             Some(connection) => {
                 let caller = state.callers.pop_front();
                 drop(state);
-                caller.into_iter().for_each(Waker::wake);
+                caller.into_iter().for_each(|(_, waker)| waker.wake());
                 Poll::Ready(connection)
             }
             None => {
@@ -270,7 +275,7 @@ impl Drop for Listener {
         let state = self.state.get_mut();
         state.closed = true;
         state.queue.clear();
-        state.callers.drain(..).for_each(Waker::wake);
+        state.callers.drain(..).for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -284,7 +289,10 @@ fn clamp(backlog: u32) -> usize {
 }
 
 /// A place among those who wait for a place.
-struct Caller<'a>(&'a Weak<Listener>);
+struct Caller<'a> {
+    listener: &'a Weak<Listener>,
+    number: u64,
+}
 
 impl<'a> Caller<'a> {
     fn new(weak: &'a Weak<Listener>) -> Result<Self> {
@@ -294,17 +302,54 @@ impl<'a> Caller<'a> {
             return Err(SocketError::ConnectionRefused);
         }
         state.waiting += 1;
-        Ok(Self(weak))
+        state.called += 1;
+        Ok(Self { listener: weak, number: state.called })
     }
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        let Some(listener) = self.0.upgrade() else { return };
-        listener.state.lock().waiting -= 1;
+        let Some(listener) = self.listener.upgrade() else { return };
+        {
+            let mut state = listener.state.lock();
+            state.waiting -= 1;
+            // Nobody would hear it any more, and a place would be offered to nobody.
+            state.callers.retain(|(number, _)| *number != self.number);
+        }
         // A place that was meant for this one is another's.
         if listener.has_place() {
             listener.wake_caller();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::pair;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_gave_up_takes_no_place_from_the_next() {
+        let at = SocketAddr::from(([10, 0, 0, 1], 80));
+        let listener = Listener::new(None, (at, at), Vec::new(), 1, Arc::default());
+        let call = || {
+            let ([_, connection], _) = pair((Arc::default(), None), Arc::default());
+            Established { connection, local: at, remote: at }
+        };
+        listener.queue(call()).unwrap();
+        let wait = || tokio::spawn(Listener::queue_in_time(Arc::downgrade(&listener), call()));
+        let asleep = async |count| {
+            while listener.state.lock().callers.len() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let first = wait();
+        asleep(1).await;
+        let second = wait();
+        asleep(2).await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        assert_eq!(second.await.unwrap(), Ok(()));
     }
 }

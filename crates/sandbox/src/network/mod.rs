@@ -56,4 +56,4 @@ pub(crate) use udp_port::UdpPort;
 pub use self::{tcp::TcpSocket, udp::UdpSocket};
 
 /// A socket's place among the open files of its container.
-pub(crate) type SocketPlace = crate::files::Reserved;
+pub(crate) type SocketPlace = crate::files::Place;

@@ -1,6 +1,5 @@
 //! [`Mux`]: many connections on one socket, by yamux.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -62,19 +61,22 @@ impl Driver {
         let mut config = yamux::Config::default();
         config.set_max_num_streams(MAX_STREAMS).set_max_connection_receive_window(Some(MAX_WINDOWS));
         let mut connection = yamux::Connection::new(Compat(self.socket), config, mode);
-        let (mut opens, mut waiting) = (self.opens, VecDeque::<Opened>::new());
+        let (mut opens, mut next) = (self.opens, None::<Opened>);
         std::future::poll_fn(|cx| {
             loop {
-                while let Poll::Ready(Some(open)) = opens.poll_recv(cx) {
-                    waiting.push_back(open);
+                // One at a time: the others wait where there is a limit to them.
+                if next.is_none()
+                    && let Poll::Ready(Some(open)) = opens.poll_recv(cx)
+                {
+                    next = Some(open);
                 }
                 let mut moved = false;
-                if !waiting.is_empty()
+                if next.is_some()
                     && let Poll::Ready(opened) = connection.poll_new_outbound(cx)
                 {
                     moved = true;
                     let broken = opened.is_err();
-                    if let Some(open) = waiting.pop_front() {
+                    if let Some(open) = next.take() {
                         // Whoever asked may be gone.
                         let _ = open.send(opened.map_err(|_| SocketError::RemoteUnreachable));
                     }

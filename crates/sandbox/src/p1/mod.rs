@@ -24,8 +24,8 @@ use wasmtime::{Caller, Extern, ModuleExport};
 use self::descriptors::Descriptors;
 use self::errno::Errno;
 use self::memory::GuestMemory;
+use crate::control::Control;
 use crate::files::{Descriptor, FileView};
-use crate::guest::Control;
 use crate::limiter::Limiter;
 use crate::start::Given;
 

@@ -122,7 +122,7 @@ pub(super) async fn accept(
         let process = caller.data();
         let listening = socket(process, number)?;
         let What::Listener(listener) = &listening.what else { return Err(Errno::INVALID) };
-        let place = process.files.reserve()?;
+        let place = process.files.place()?;
         let established = wait(&listening, |cx| listener.poll_accept(cx)).await?;
         Ok(Socket::new(What::Connection(established.connection), Some(place)))
     }

@@ -11,31 +11,36 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Destination, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer};
 
 use super::bindings::wasi::filesystem::types::ErrorCode;
-use crate::files::{Descriptor, Errno, FileView};
+use crate::files::{Descriptor, FileView};
 
 /// Bytes that one read moves at most into a stream whose reader names no size.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 
-/// Tells how a stream ended; well, if nothing else was told.
-pub(super) struct End(Option<oneshot::Sender<Result<(), ErrorCode>>>);
+/// Tells how a stream ended, by an error code of the interface `C`; well, if nothing else was told.
+pub(super) struct End<C>(Option<oneshot::Sender<Result<(), C>>>);
 
-impl End {
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), ErrorCode>>) {
+impl<C> End<C> {
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), C>>) {
         let (sender, receiver) = oneshot::channel();
         (Self(Some(sender)), receiver)
     }
 
-    fn tell(&mut self, end: Result<(), Errno>) {
+    pub(super) fn tell(&mut self, end: Result<(), impl Into<C>>) {
         if let Some(sender) = self.0.take() {
             // Whoever dropped the future does not want to know.
-            let _ = sender.send(end.map_err(ErrorCode::from));
+            let _ = sender.send(end.map_err(Into::into));
         }
+    }
+
+    /// It ended well.
+    pub(super) fn reached(&mut self) {
+        self.tell(Ok::<_, C>(()));
     }
 }
 
-impl Drop for End {
+impl<C> Drop for End<C> {
     fn drop(&mut self) {
-        self.tell(Ok(()));
+        self.reached();
     }
 }
 
@@ -44,7 +49,7 @@ pub(super) struct FileProducer {
     pub(super) view: Arc<FileView>,
     pub(super) file: Descriptor,
     pub(super) offset: u64,
-    pub(super) end: End,
+    pub(super) end: End<ErrorCode>,
 }
 
 impl<D> StreamProducer<D> for FileProducer {
@@ -66,7 +71,7 @@ impl<D> StreamProducer<D> for FileProducer {
         let read = self.view.read(&self.file, buffer, self.offset);
         Poll::Ready(Ok(match read {
             Ok(0) => {
-                self.end.tell(Ok(()));
+                self.end.reached();
                 StreamResult::Dropped
             }
             Ok(read) => {
@@ -87,7 +92,7 @@ pub(super) struct FileConsumer {
     pub(super) view: Arc<FileView>,
     pub(super) file: Descriptor,
     pub(super) offset: Option<u64>,
-    pub(super) end: End,
+    pub(super) end: End<ErrorCode>,
 }
 
 impl<D> StreamConsumer<D> for FileConsumer {

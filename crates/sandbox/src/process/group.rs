@@ -14,9 +14,9 @@ use sprat_image::NodeId;
 
 use super::table::{FIRST, Found, Refused, Table, Waited};
 use super::{ProcessStatus, Resolver};
+use crate::control::Control;
 use crate::core::Core;
 use crate::files::FileView;
-use crate::guest::Control;
 use crate::network::GuestNetwork;
 use crate::turn::Share;
 use crate::{Limits, NetworkUsage, ProgramSpec, Stop};

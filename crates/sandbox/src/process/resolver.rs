@@ -11,7 +11,8 @@ use crate::{ProgramSpec, Stop, User};
 /// A program that a guest wants to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Absolute path in the container, without links. The file was there and could be read when it was looked at.
+    /// Absolute path in the container. Where the guest found a file it has no links, and could be read when it was looked at;
+    /// where it found none the resolver may know a program to lend.
     pub path: String,
     /// Whom the program will run as.
     pub user: User,

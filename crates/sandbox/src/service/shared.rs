@@ -20,7 +20,7 @@ use super::instance::{Finished, Instance};
 use super::request::{Incoming, Progress};
 use super::{ServiceSpec, ServiceUsage};
 use crate::core::Core;
-use crate::guest::Control;
+use crate::control::Control;
 use crate::place::Place;
 use crate::prepared::Prepared;
 use crate::surroundings::Surroundings;

@@ -158,7 +158,7 @@ async fn a_stop_is_not_held_up_by_a_trap_text_nobody_takes() {
     let rig = Rig::new();
     let full = Collected::with_room(0);
     let guest = rig.start(rig.spec(Wasi::P1, &["abort"]).await, None, &full).await;
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    until(|| full.waited()).await;
     guest.stop(Stop::Kill);
     assert_eq!(guest.wait().await.status(), 134);
     assert_eq!(full.text(Stream::Stderr), "");

@@ -1,12 +1,11 @@
 //! Limits, and that a guest past one harms no neighbour.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sprat_program::Wasi;
 use sprat_sandbox::{Exit, Limits, Mount, MountSource, SandboxError, Stdio, Stop};
 
-use crate::rig::{BOTH, Collected, Fed, Rig, until};
+use crate::rig::{BOTH, Collected, Fed, Rig, turns, until};
 
 #[tokio::test]
 async fn memory_past_the_limit_is_refused_and_a_trap_after_that_is_out_of_memory() {
@@ -146,9 +145,7 @@ async fn a_paused_guest_does_not_run_until_it_goes_on() {
         until(|| input.waited()).await;
         guest.pause(true);
         input.feed("held");
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        turns().await;
         assert_eq!(output.len(), 0);
         guest.pause(false);
         until(|| output.len() == 4).await;
@@ -158,9 +155,8 @@ async fn a_paused_guest_does_not_run_until_it_goes_on() {
         let busy = rig.start(rig.spec(wasi, &["loop"]).await, None, &Arc::default()).await;
         until(|| busy.usage().cpu_us > 0).await;
         busy.pause(true);
-        tokio::time::sleep(Duration::from_millis(10)).await;
         let before = busy.usage().cpu_us;
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        turns().await;
         assert_eq!(busy.usage().cpu_us, before);
         busy.stop(Stop::Kill);
         assert_eq!(busy.wait().await.status(), 137);

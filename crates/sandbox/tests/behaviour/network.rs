@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sprat_program::Wasi;
 use sprat_sandbox::{
-    Egress, EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Protocol, PublishedPort, Spec, Stdio, Stop, Stream,
+    Egress, EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Outside, Protocol, PublishedPort, Spec, Stdio, Stop,
+    Stream,
 };
 
 use crate::rig::{Collected, Fed, Ran, Rig, until};
@@ -336,7 +337,7 @@ async fn published_ports_are_accepted_by_the_guest_itself_once_it_listens() {
     // Called before anybody listens.
     let early = std::thread::spawn(move || call_host(ports[0], "early"));
     let [first, second] = sockets;
-    let handed = vec![first.into(), second.into(), udp.into()];
+    let handed = Outside { sockets: vec![first.into(), second.into(), udp.into()], resolver: None };
     let stdio = Stdio { input: None, output: Arc::clone(&output) as _ };
     let guest = rig.sandbox.start_with(spec, stdio, handed).await.unwrap();
     let late = tokio::task::spawn_blocking(move || call_host(ports[1], "late"));

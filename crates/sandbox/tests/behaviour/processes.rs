@@ -8,11 +8,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use sprat_program::Wasi;
 use sprat_sandbox::{
-    Exit, Guest, Input, Limits, Output, ProcessSpec, ProgramSpec, Resolver, Resolving, SandboxError, Spec, Stdio, Stop,
-    Stream, Unresolved, User, Wanted,
+    Exit, Guest, Input, Limits, Output, Outside, ProcessSpec, ProgramSpec, Resolver, Resolving, SandboxError, Spec,
+    Stdio, Stop, Stream, Unresolved, User, Wanted,
 };
 
-use crate::rig::{BOTH, Collected, Fed, Ran, Rig, guest, process_guest, until};
+use crate::rig::{BOTH, Collected, Fed, Ran, Rig, guest, process_guest, turns, until};
 
 /// Knows programs by their paths.
 #[derive(Debug, Default)]
@@ -73,7 +73,8 @@ impl Container {
     async fn start(&self, spec: Spec, input: Option<Arc<dyn Input>>, output: &Arc<Collected>) -> Guest {
         let stdio = Stdio { input, output: Arc::clone(output) as Arc<dyn Output> };
         let resolver: Arc<dyn Resolver> = Arc::clone(&self.programs) as _;
-        self.rig.sandbox.start_resolving(spec, stdio, Some(resolver)).await.expect("starts")
+        let outside = Outside { resolver: Some(resolver), ..Outside::default() };
+        self.rig.sandbox.start_with(spec, stdio, outside).await.expect("starts")
     }
 
     async fn run_spec(&self, spec: Spec) -> Ran {
@@ -205,9 +206,8 @@ async fn a_pause_holds_all_processes() {
     let other = container.exec(&first, busy, &Arc::default()).await.expect("starts");
     until(|| other.usage().cpu_us > 0).await;
     first.pause(true);
-    tokio::time::sleep(Duration::from_millis(10)).await;
     let before = other.usage().cpu_us;
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    turns().await;
     assert_eq!(other.usage().cpu_us, before);
     first.pause(false);
     until(|| other.usage().cpu_us > before).await;

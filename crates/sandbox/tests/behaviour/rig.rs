@@ -221,6 +221,11 @@ impl Collected {
         room.wakers.drain(..).for_each(Waker::wake);
     }
 
+    /// Someone waits, or waited, for room.
+    pub(crate) fn waited(&self) -> bool {
+        !self.0.lock().wakers.is_empty()
+    }
+
     pub(crate) fn len(&self) -> usize {
         let room = self.0.lock();
         room.out.len() + room.err.len()
@@ -315,6 +320,13 @@ impl Input for Fed {
         feed.waited = true;
         feed.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+}
+
+/// Gives every other task many turns: guests share this thread, so none is on a CPU meanwhile but in its turn.
+pub(crate) async fn turns() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
     }
 }
 

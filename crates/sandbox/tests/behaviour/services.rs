@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sprat_program::{Kind, Wasi};
 use sprat_sandbox::{
-    EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Output, Protocol, PublishedPort, ServiceSpec, Spec, Stdio,
+    EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Output, Outside, Protocol, PublishedPort, ServiceSpec, Spec, Stdio,
     Stop, Stream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,7 +45,10 @@ impl Served {
         spec.network.published = vec![PublishedPort { container: 8080, protocol: Protocol::Tcp }];
         let output = Arc::new(Collected::default());
         let stdio = Stdio { input: None, output: Arc::clone(&output) as Arc<dyn Output> };
-        let guest = rig.sandbox.start_with(spec, stdio, vec![socket.into()]).await.expect("starts");
+        let guest = {
+            let outside = Outside { sockets: vec![socket.into()], ..Outside::default() };
+            rig.sandbox.start_with(spec, stdio, outside).await
+        }.expect("starts");
         Self { guest, address, output }
     }
 

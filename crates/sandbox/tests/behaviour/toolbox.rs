@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sprat_program::Wasi;
-use sprat_sandbox::{Exit, Output, ProgramSpec, Resolver, Resolving, Spec, Stdio, Stop, Stream, Unresolved, Wanted};
+use sprat_sandbox::{
+    Exit, Output, Outside, ProgramSpec, Resolver, Resolving, Spec, Stdio, Stop, Stream, Unresolved, Wanted,
+};
 
 use crate::rig::{Collected, Rig};
 
@@ -77,7 +79,8 @@ async fn the_toolbox_runs_scripts() {
         let stdio = Stdio { input: None, output: Arc::clone(&output) as Arc<dyn Output> };
         let links: Arc<dyn Resolver> = Arc::new(Links(program.clone(), upper.clone()));
         let begin = std::time::Instant::now();
-        let guest = rig.sandbox.start_resolving(spec, stdio, Some(links)).await.expect("starts");
+        let outside = Outside { resolver: Some(links), ..Outside::default() };
+        let guest = rig.sandbox.start_with(spec, stdio, outside).await.expect("starts");
         let exit = tokio::time::timeout(Duration::from_secs(60), guest.wait()).await.expect("it ends");
         eprintln!("{:?} {script}", begin.elapsed());
         let (out, err) = (output.text(Stream::Stdout), output.text(Stream::Stderr));

@@ -3,27 +3,26 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::body::Incoming;
 use serde_json::Value;
 use sprat_compose::Project;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use super::containers::{self, Container};
 use super::converge::{self, Options};
 use super::output::{Prefix, short};
-use super::stream::Stream;
 use super::{life, ready};
-use crate::client::Client;
+use crate::client::{Attached, Client, Output};
 use crate::error::{CliError, Outcome};
 use crate::query::Query;
 
 /// Exit status after an interrupt.
 const INTERRUPTED: u8 = 130;
-
-/// Between two looks at a container that is about to be started again.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What is shown, and when it ends.
 #[derive(Debug)]
@@ -69,19 +68,22 @@ pub(super) async fn run(
     let (sender, mut ends) = mpsc::unbounded_channel();
     let names: Vec<_> = all.iter().map(|c| short(&c.name, &project.name)).collect();
     errln!("Attaching to {}", names.join(", "));
+    let mut followers = Vec::new();
     // Attached before they start, so that nothing they write is missed.
     for (i, container) in all.iter().enumerate() {
         let visible = shown.services.contains(&container.service);
         let name = short(&container.name, &project.name).to_owned();
         let prefix = visible.then(|| Prefix::new(&name, width, i, shown.prefix, colour));
         let follower = Follower::attach(client, container, name, prefix).await?;
+        let before = follower.run.before();
         let sender = sender.clone();
         // It ends with its container, or with this process.
-        tokio::spawn(async move {
+        let follower = tokio::spawn(async move {
             let ended = follower.follow().await;
             // Nobody listens any more once all are being stopped.
             let _ = sender.send(ended);
         });
+        followers.extend(before.map(|before| (container.id.clone(), before, follower.abort_handle())));
     }
     drop(sender);
     let mut interrupts = Interrupts::new()?;
@@ -105,7 +107,7 @@ pub(super) async fn run(
         Some(None) => Ok(0),
         Some(Some(first)) => {
             stop(client, project, &all, &shown, &mut interrupts).await?;
-            while ends.recv().await.is_some() {}
+            drain(client, &followers, &mut ends).await;
             match &shown.end.status_of {
                 Some(service) => status_of(client, &all, service).await,
                 None => Ok(first),
@@ -114,10 +116,25 @@ pub(super) async fn run(
         None => {
             errln!("Gracefully stopping... (press Ctrl+C again to force)");
             stop(client, project, &all, &shown, &mut interrupts).await?;
-            while ends.recv().await.is_some() {}
+            drain(client, &followers, &mut ends).await;
             Ok(INTERRUPTED)
         }
     }
+}
+
+/// Waits for the rest of the output. Those of the followers whose container was not started would wait without end.
+async fn drain(
+    client: &Client,
+    followers: &[(String, String, AbortHandle)],
+    ends: &mut mpsc::UnboundedReceiver<Ended>,
+) {
+    for (id, before, follower) in followers {
+        let state = ready::state(client, id).await.unwrap_or_default();
+        if state.get("StartedAt").and_then(Value::as_str).is_none_or(|started| started == before) {
+            follower.abort();
+        }
+    }
+    while ends.recv().await.is_some() {}
 }
 
 /// Waits for the end: `None` if all ended, or the status of the one that ends all.
@@ -171,8 +188,27 @@ struct Follower {
     id: String,
     name: String,
     raw: bool,
-    stream: Stream,
+    output: Output,
+    run: Run,
     prefix: Option<Prefix>,
+}
+
+/// The run that is followed.
+enum Run {
+    /// The one that began then.
+    Since(String),
+    /// One that is still to begin: its end will be told here, and the one before began then.
+    Next(Response<Incoming>, String),
+}
+
+impl Run {
+    /// When the run before began, if this one is still to begin.
+    fn before(&self) -> Option<String> {
+        match self {
+            Self::Since(_) => None,
+            Self::Next(_, before) => Some(before.clone()),
+        }
+    }
 }
 
 impl Follower {
@@ -184,31 +220,42 @@ impl Follower {
     ) -> Result<Self, CliError> {
         let details: Value = client.get(&format!("/containers/{}/json", container.id)).await?;
         let raw = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or_default();
-        let path = format!("/containers/{}/attach?stream=1&stdout=1&stderr=1", container.id);
-        let (stream, _input) = Stream::open(client, &path, None, raw).await?;
-        Ok(Self { client: client.clone(), id: container.id.clone(), name, raw, stream, prefix })
+        let state = |key: &str| details.pointer(&format!("/State/{key}")).and_then(Value::as_str).unwrap_or_default();
+        let started = state("StartedAt").to_owned();
+        let run = match state("Status") {
+            "running" | "paused" => Run::Since(started),
+            _ => {
+                let path = format!("/containers/{}/wait?condition=next-exit", container.id);
+                Run::Next(client.post_raw(&path, None).await?, started)
+            }
+        };
+        let attached = Attached { stdin: false, stdout: true, stderr: true };
+        let (output, _input) = client.attach(&container.id, attached, raw).await?.split();
+        Ok(Self { client: client.clone(), id: container.id.clone(), name, raw, output, run, prefix })
     }
 
     async fn follow(mut self) -> Ended {
         loop {
             let prefix = &mut self.prefix;
             let write = |to, data: &[u8]| prefix.as_mut().map_or(Ok(()), |prefix| prefix.write(to, data));
-            if self.stream.copy(write).await.is_err_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+            if self.output.each(write).await.is_err_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
                 std::process::exit(0);
             }
             if let Some(prefix) = &mut self.prefix {
                 prefix.finish();
             }
-            match again(&self.client, &self.id).await {
-                Next::Started(at) => {
+            // A container that is gone was removed by somebody else.
+            match again(&self.client, &self.id, self.run).await.unwrap_or(Next::Ended(0)) {
+                Next::Started { at, since } => {
+                    let Ok(since) = crate::time::moment(&since) else { return Ended(0) };
                     let path = Query::new(format!("/containers/{}/logs", self.id))
                         .add("stdout", "1")
                         .add("stderr", "1")
                         .add("follow", "1")
-                        .add("since", &at)
+                        .add("since", &since)
                         .path();
-                    match Stream::log(&self.client, &path, self.raw).await {
-                        Ok(stream) => self.stream = stream,
+                    match self.client.log(&path, self.raw).await {
+                        Ok(output) => (self.output, self.run) = (output, Run::Since(at)),
                         Err(_) => return Ended(1),
                     }
                 }
@@ -223,27 +270,44 @@ impl Follower {
     }
 }
 
-/// What follows after a container's output ended.
+/// What follows after a run of a container.
 enum Next {
-    /// It runs again, since this time.
-    Started(String),
+    /// Another run, which began then; what was written since the other moment is not shown yet.
+    Started { at: String, since: String },
+    /// Nothing: its exit status.
     Ended(i64),
 }
 
-async fn again(client: &Client, id: &str) -> Next {
-    loop {
-        // A container that is gone was removed by somebody else.
-        let Ok(state) = ready::state(client, id).await else { return Next::Ended(0) };
-        let text = |name: &str| state.get(name).and_then(Value::as_str).unwrap_or_default();
-        match text("Status") {
-            "running" | "paused" => match crate::time::moment(text("StartedAt")) {
-                Ok(at) => return Next::Started(at),
-                Err(_) => return Next::Ended(0),
-            },
-            "restarting" | "created" => tokio::time::sleep(LOOK).await,
-            _ => return Next::Ended(state.get("ExitCode").and_then(Value::as_i64).unwrap_or_default()),
-        }
+/// Waits for what follows after a run whose output has ended.
+async fn again(client: &Client, id: &str, run: Run) -> Result<Next, CliError> {
+    fn text<'a>(state: &'a Value, name: &str) -> &'a str {
+        state.get(name).and_then(Value::as_str).unwrap_or_default()
     }
+    let runs = |state: &Value| matches!(text(state, "Status"), "running" | "paused");
+    // Output ends before the end of its run is told.
+    let run = match run {
+        Run::Since(at) => at,
+        Run::Next(end, _) => {
+            // What it says the state says too.
+            drop(end.into_body().collect().await);
+            String::new()
+        }
+    };
+    let over = |state: &Value| (!runs(state) || text(state, "StartedAt") != run).then(|| state.clone());
+    let last = ready::watch(client, id, over).await?;
+    let started = text(&last, "StartedAt");
+    if runs(&last) {
+        return Ok(Next::Started { at: started.to_owned(), since: started.to_owned() });
+    }
+    // Of several short runs in a row only the last may be seen, but the log has them all.
+    let next = |state: &Value| match (text(state, "Status"), text(state, "StartedAt")) {
+        (_, at) if at != started => {
+            Some(Next::Started { at: at.to_owned(), since: text(&last, "FinishedAt").to_owned() })
+        }
+        ("restarting" | "created", _) => None,
+        _ => Some(Next::Ended(state.get("ExitCode").and_then(Value::as_i64).unwrap_or_default())),
+    };
+    ready::watch(client, id, next).await
 }
 
 /// Interrupts by the user.

@@ -5,7 +5,6 @@ use sprat_compose::{Hook, Project, Service};
 
 use super::containers::Container;
 use super::output::{Prefix, short};
-use super::stream::Stream;
 use crate::client::Client;
 use crate::error::CliError;
 
@@ -47,10 +46,9 @@ async fn run(
     });
     let created: Value = client.post(&format!("/containers/{}/exec", container.id), Some(&body)).await?;
     let id = created.get("Id").and_then(Value::as_str).unwrap_or_default();
-    let start = json!({"Detach": false, "Tty": false});
-    let (stream, _input) = Stream::open(client, &format!("/exec/{id}/start"), Some(&start), false).await?;
+    let (output, _input) = client.exec(id, false).await?.split();
     let mut prefix = Prefix::new(&format!("{} ->", short(&container.name, &project.name)), 0, 0, true, false);
-    stream.copy(|to, data| prefix.write(to, data)).await?;
+    output.each(|to, data| prefix.write(to, data)).await?;
     prefix.finish();
     let ended: Value = client.get(&format!("/exec/{id}/json")).await?;
     match ended.get("ExitCode").and_then(Value::as_i64) {

@@ -6,10 +6,10 @@ use clap::Args;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use super::super::logs::lines_of;
 use super::containers::Container;
 use super::output::{Prefix, short};
 use super::place::Place;
-use super::stream::Stream;
 use crate::error::{CliError, Outcome};
 use crate::query::Query;
 use crate::time::moment;
@@ -71,12 +71,7 @@ pub(super) async fn run(place: &Place, args: LogsArgs) -> Outcome {
 }
 
 fn query(args: &LogsArgs) -> Result<String, CliError> {
-    let tail = match args.tail.parse::<i64>() {
-        Ok(0..) => args.tail.as_str(),
-        Ok(_) => "all",
-        Err(_) if args.tail == "all" => "all",
-        Err(_) => return Err(CliError::new(format!("invalid --tail {:?}", args.tail)).fix("write a number, or all")),
-    };
+    let tail = lines_of(&args.tail)?;
     let since = args.since.as_deref().map(moment).transpose()?;
     let until = args.until.as_deref().map(moment).transpose()?;
     let query = Query::new("").add("stdout", "1").add("stderr", "1").add("tail", tail);
@@ -87,8 +82,8 @@ fn query(args: &LogsArgs) -> Result<String, CliError> {
 async fn show(place: &Place, container: &Container, query: &str, mut prefix: Prefix) -> Result<(), CliError> {
     let details: Value = place.client.get(&format!("/containers/{}/json", container.id)).await?;
     let raw = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or_default();
-    let stream = Stream::log(&place.client, &format!("/containers/{}/logs{query}", container.id), raw).await?;
-    match stream.copy(|to, data| prefix.write(to, data)).await {
+    let output = place.client.log(&format!("/containers/{}/logs{query}", container.id), raw).await?;
+    match output.each(|to, data| prefix.write(to, data)).await {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(e) => Err(CliError::new(format!("the log of {} broke off", container.name)).why(e)),
         Ok(()) => {

@@ -22,7 +22,6 @@ mod place;
 mod ready;
 mod resources;
 mod run;
-mod stream;
 mod transfer;
 mod up;
 
@@ -76,6 +75,7 @@ pub(crate) struct ComposeArgs {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Create and start containers
     Up(Box<up::UpArgs>),
@@ -171,7 +171,7 @@ async fn dispatch(command: Command, place: Place) -> Outcome {
         Command::Build(args) => build::run(place, args).await,
         Command::Pull(args) => transfer::pull(place, args).await,
         Command::Push(args) => transfer::push(place, args).await,
-        Command::Exec(args) => exec::run(&place, &args).await,
+        Command::Exec(args) => exec::run(&place, args).await,
         Command::Run(args) => run::run(place, *args).await,
         Command::Port(args) => list::port(&place, &args).await,
         Command::Images(args) => list::images(&place, &args).await,

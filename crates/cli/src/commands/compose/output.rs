@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use sprat_docker_api::StdStream;
+
 /// Colours of names, in turn.
 const COLOURS: [&str; 6] = ["36", "33", "32", "35", "34", "96"];
 
@@ -32,8 +34,8 @@ impl Prefix {
     }
 
     /// Takes output; whole lines are written. `Err` if nobody reads any more.
-    pub(super) fn write(&mut self, stream: u8, data: &[u8]) -> std::io::Result<()> {
-        let error = stream == 2;
+    pub(super) fn write(&mut self, stream: StdStream, data: &[u8]) -> std::io::Result<()> {
+        let error = stream == StdStream::Stderr;
         let [out, err] = &mut self.kept;
         let kept = if error { err } else { out };
         kept.extend_from_slice(data);

@@ -143,9 +143,8 @@ pub(super) async fn run(place: Place, args: RunArgs) -> Outcome {
         outln!("{}", around.name);
         return Ok(0);
     }
-    let keys = DetachKeys::parse("ctrl-p,ctrl-q").map_err(|e| CliError::new(e.to_string()))?;
     let attached = Attached { stdin, stdout: true, stderr: true };
-    let session = SessionArgs { detach_keys: keys, sig_proxy: true };
+    let session = SessionArgs { detach_keys: DetachKeys::default_keys(), sig_proxy: true };
     let session = Session::attach(client, &id, attached, tty, session).await?;
     let condition = if args.rm { "removed" } else { "next-exit" };
     let waiting = client.post_raw(&format!("/containers/{id}/wait?condition={condition}"), None).await?;

@@ -75,12 +75,9 @@ fn owners_are_numbers_or_names_of_the_stage() {
 #[test]
 fn a_path_that_a_program_made_in_its_working_folder_is_told_when_it_is_missed() {
     let house = House::new();
-    let stage = "FROM scratch AS made\nWORKDIR /work\nCOPY x out/x\nFROM scratch\n";
+    let stage = "FROM scratch AS made\nWORKDIR /srv\nCOPY x out/x\nFROM scratch\n";
     let error = house.build(&format!("{stage}COPY --from=made /out/x /\n"), &[("x", "1")]).error();
-    assert!(
-        error.starts_with("line 5: COPY failed: stat /out/x: file does not exist, but /work/out/x does"),
-        "{error}"
-    );
+    assert!(error.starts_with("line 5: COPY failed: stat /out/x: file does not exist, but /srv/out/x does"), "{error}");
     let error = house.build(&format!("{stage}COPY --from=made /none /\n"), &[("x", "1")]).error();
     assert!(error.ends_with("file does not exist"), "{error}");
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::Pollable;
 
-use crate::guest::Control;
+use crate::control::Control;
 
 /// A process that a component started. Dropping it gives its status up.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, subscribe}
 use self::bindings::sprat::process::processes::{self, Command, ErrorCode, Signal, Sink, Source};
 use self::child::Child;
 use crate::component::Host;
+use crate::control::Control;
 use crate::files::{Access, Create, Errno, FileView, Follow};
-use crate::guest::Control;
 use crate::handle::{APPEND, Handle, Node};
 use crate::process::group::Unsignalled;
 use crate::process::pipe::{Reader, Writer, pipe};

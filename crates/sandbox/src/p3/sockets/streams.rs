@@ -6,39 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer};
 
 use super::bindings::wasi::sockets::types::ErrorCode;
 use crate::component::SocketsHost;
-use crate::network::{Connection, Listener, SocketError, TcpSocket};
-
-/// Bytes that one read moves at most into a stream whose reader names no size.
-const CHUNK: usize = 64 << 10;
-
-/// Tells how a stream ended; well, if nothing else was told.
-pub(super) struct End(Option<oneshot::Sender<Result<(), ErrorCode>>>);
-
-impl End {
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), ErrorCode>>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
-    }
-
-    fn tell(&mut self, end: Result<(), SocketError>) {
-        if let Some(sender) = self.0.take() {
-            // Whoever dropped the future does not want to know.
-            let _ = sender.send(end.map_err(ErrorCode::from));
-        }
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.tell(Ok(()));
-    }
-}
+use crate::network::{Connection, Listener, TcpSocket};
+use crate::p3::streams::{CHUNK, End};
 
 /// What a pending step gives: a step that is to finish is cancelled.
 fn waiting(finish: bool) -> Poll<wasmtime::Result<StreamResult>> {
@@ -48,7 +22,7 @@ fn waiting(finish: bool) -> Poll<wasmtime::Result<StreamResult>> {
 /// What comes in.
 pub(super) struct Receiver {
     pub(super) connection: Arc<Connection>,
-    pub(super) end: End,
+    pub(super) end: End<ErrorCode>,
 }
 
 impl Drop for Receiver {
@@ -79,7 +53,7 @@ impl<D> StreamProducer<D> for Receiver {
         let mut destination = destination.as_direct(store, CHUNK);
         match self.connection.poll_read_into(cx, destination.remaining()) {
             Poll::Ready(Ok(0)) => {
-                self.end.tell(Ok(()));
+                self.end.reached();
                 Poll::Ready(Ok(StreamResult::Dropped))
             }
             Poll::Ready(Ok(read)) => {
@@ -98,7 +72,7 @@ impl<D> StreamProducer<D> for Receiver {
 /// What goes out.
 pub(super) struct Sender {
     pub(super) connection: Arc<Connection>,
-    pub(super) end: End,
+    pub(super) end: End<ErrorCode>,
 }
 
 impl Drop for Sender {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
 
 use super::bindings::wasi::sockets::types::{ErrorCode, HostTcpSocket, HostTcpSocketWithStore};
-use super::streams::{Acceptor, End, Receiver, Sender};
+use super::streams::{Acceptor, Receiver, Sender};
 use super::{IpAddressFamily, IpSocketAddress, SocketsError, SocketsResult};
 use crate::component::{HasSockets, SocketsHost};
 use crate::network::{Connection, SocketError, TcpSocket};
+use crate::p3::streams::End;
 
 /// The end of a stream.
 type Ended = FutureReader<Result<(), ErrorCode>>;
