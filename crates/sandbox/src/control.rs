@@ -241,15 +241,7 @@ impl Control {
             Membership::First(group) => group.network_usage(),
             Membership::Further(_) => NetworkUsage::default(),
         };
-        Usage {
-            memory_bytes,
-            peak_memory_bytes,
-            cpu_us: cpu_ns / 1000,
-            open_files,
-            disk_bytes,
-            network,
-            service: None,
-        }
+        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes, network, service: None }
     }
 
     /// It as one of its container's processes.

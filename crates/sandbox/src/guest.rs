@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::control::Control;
 use crate::service::Service;
@@ -88,6 +92,16 @@ impl Guest {
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage { service: self.service.as_ref().map(|service| service.usage()), ..self.control.usage() }
+    }
+
+    /// Hands a request to it, if it is an HTTP service.
+    pub async fn request<B>(&self, request: http::Request<B>) -> Option<http::Response<WasiBody>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<wasmtime_wasi_http::Error>,
+    {
+        let answer = self.service.as_ref()?.handle(request, Scheme::Http).await;
+        Some(answer.map(BodyExt::boxed_unsync))
     }
 
     /// Gives its container a place on a network.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::files::{Descriptor, FileView};
 use crate::control::Control;
+use crate::files::{Descriptor, FileView};
 use crate::limiter::Limiter;
 use crate::network::GuestNetwork;
 use crate::standard::Standard;

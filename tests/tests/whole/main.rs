@@ -27,6 +27,7 @@ mod life_cycle;
 mod mounts;
 mod networks;
 mod registry;
+mod services;
 mod sources;
 mod toolbox;
 

@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sprat_program::{Kind, Wasi};
 use sprat_sandbox::{
-    EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Output, Outside, Protocol, PublishedPort, ServiceSpec, Spec, Stdio,
-    Stop, Stream,
+    EndpointSpec, Exit, Guest, NetworkMode, NetworkSpec, Output, Outside, Protocol, PublishedPort, ServiceSpec, Spec,
+    Stdio, Stop, Stream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -48,7 +48,8 @@ impl Served {
         let guest = {
             let outside = Outside { sockets: vec![socket.into()], ..Outside::default() };
             rig.sandbox.start_with(spec, stdio, outside).await
-        }.expect("starts");
+        }
+        .expect("starts");
         Self { guest, address, output }
     }
 
