@@ -30,7 +30,7 @@ async fn serve() -> io::Result<()> {
         stream.set_nodelay(true)?;
         tokio::spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new());
-            server.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(60)).pipeline_flush(true);
+            server.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(60));
             let _ = server.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
         });
     }

@@ -195,8 +195,7 @@ fn server() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .max_headers(FIELDS)
-        .pipeline_flush(true);
+        .max_headers(FIELDS);
     server
         .http2()
         .timer(TokioTimer::new())

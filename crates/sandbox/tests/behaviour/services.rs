@@ -402,8 +402,8 @@ fn member(host: u8, name: &str) -> NetworkSpec {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_call_one_another_by_name() {
-    let rig = Rig::new();
     for wasi in SERVICES {
+        let rig = Rig::new();
         let named = async |host, name: &str, wasi| {
             let spec = Spec { network: member(host, name), ..spec(&rig, wasi).await };
             Served::start(&rig, spec).await
