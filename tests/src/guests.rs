@@ -54,26 +54,51 @@ pub fn path_at_1024(path: &str) -> String {
 /// It does not compile.
 #[must_use]
 pub fn rust_guest(name: &str) -> PathBuf {
+    rust_guest_of(name, "wasm32-wasip2")
+}
+
+/// The same for a WASI target.
+///
+/// # Panics
+/// It does not compile.
+#[must_use]
+pub fn rust_guest_of(name: &str, target: &str) -> PathBuf {
+    let binary = if target == "wasm32-wasip2" { format!("{name}.wasm") } else { format!("{name}-{target}.wasm") };
+    compiled(name, &binary, &["--target", target]).unwrap_or_else(|| panic!("guests/{name}.rs does not compile"))
+}
+
+/// The same as a static program of this machine, for real containers; `None` where such can't be linked.
+#[must_use]
+pub fn native_guest(name: &str) -> Option<PathBuf> {
+    compiled(name, name, &["-C", "target-feature=+crt-static"])
+}
+
+/// `tests/guests/NAME.rs` compiled to a file that is kept until the source changes.
+fn compiled(name: &str, binary: &str, flags: &[&str]) -> Option<PathBuf> {
     use std::process::Command;
 
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let source = here.join("guests").join(format!("{name}.rs"));
     let folder = here.parent().map(|root| root.join("target/tests-guests")).unwrap_or_default();
-    let binary = folder.join(format!("{name}.wasm"));
+    let binary = folder.join(binary);
     let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     if modified(&binary).is_some_and(|built| Some(built) > modified(&source)) {
-        return binary;
+        return Some(binary);
     }
     std::fs::create_dir_all(&folder).expect("the folder is ours");
     // Tests run side by side: each compiles to a file of its own, and the last one stays.
-    let own = folder.join(format!("{name}-{}.wasm", std::process::id()));
+    let own = binary.with_extension(format!("{}.new", std::process::id()));
     let compiled = Command::new("rustc")
-        .args(["--edition", "2024", "--target", "wasm32-wasip2", "-O", "-o"])
+        .args(["--edition", "2024", "-O", "-C", "strip=symbols"])
+        .args(flags)
+        .arg("-o")
         .args([&own, &source])
         .current_dir(&here)
         .status()
         .expect("rustc");
-    assert!(compiled.success(), "{} does not compile", source.display());
+    if !compiled.success() {
+        return None;
+    }
     std::fs::rename(&own, &binary).expect("the folder is ours");
-    binary
+    Some(binary)
 }

@@ -6,6 +6,7 @@
 
 mod authority;
 mod client;
+mod dockerd;
 mod guests;
 mod installation;
 mod output;
@@ -14,7 +15,8 @@ mod registry;
 
 pub use authority::Authority;
 pub use client::Api;
-pub use guests::{example, open, path_at_1024, rust_guest, wat};
+pub use dockerd::Dockerd;
+pub use guests::{example, native_guest, open, path_at_1024, rust_guest, rust_guest_of, wat};
 pub use installation::Installation;
 pub use output::{Output, run};
 pub use proxy::Proxy;

@@ -33,7 +33,7 @@ pub struct ImageSummary {
     /// Labels.
     #[serde(deserialize_with = "null_default")]
     pub labels: BTreeMap<String, String>,
-    /// Containers made of it.
+    /// Containers made of it; -1: not counted.
     pub containers: i64,
 }
 
@@ -61,6 +61,12 @@ pub struct ImageInspect {
     pub author: String,
     /// How to run it.
     pub config: Value,
+    /// The container that a classic builder made it from: none. Only before version 1.45.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// That container's configuration. Only before version 1.45.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_config: Option<Value>,
     /// Its architecture.
     pub architecture: String,
     /// Its operating system.

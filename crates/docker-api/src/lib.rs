@@ -54,7 +54,7 @@ pub use network::{
 pub use port::{Port, PortError, Protocol};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use query::parse_bool;
-pub use stats::{CpuStats, CpuUsage, MemoryStats, PidsStats, Stats};
+pub use stats::{CpuStats, CpuUsage, InterfaceStats, MemoryStats, PidsStats, Stats, ThrottlingData};
 pub use system::{Component, Platform, Version};
 pub use time::{TimeError, ZERO_TIME, format_time, parse_time};
 pub use version::{ApiVersion, VersionError};

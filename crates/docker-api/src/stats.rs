@@ -19,7 +19,7 @@ pub struct Stats {
     pub preread: String,
     /// Processes: a guest is one.
     pub pids_stats: PidsStats,
-    /// Not counted; clients expect the object.
+    /// Not counted: each list is null, as where the kernel does not count.
     pub blkio_stats: BTreeMap<String, Value>,
     /// Windows only.
     pub num_procs: u32,
@@ -31,6 +31,43 @@ pub struct Stats {
     pub precpu_stats: CpuStats,
     /// Memory.
     pub memory_stats: MemoryStats,
+    /// What its network moved, by interface.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, InterfaceStats>,
+}
+
+/// What one interface moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InterfaceStats {
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Parts received.
+    pub rx_packets: u64,
+    /// None.
+    pub rx_errors: u64,
+    /// None.
+    pub rx_dropped: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Parts sent.
+    pub tx_packets: u64,
+    /// None.
+    pub tx_errors: u64,
+    /// What the egress rules refused.
+    pub tx_dropped: u64,
+}
+
+/// How often the CPU limit held it back; not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThrottlingData {
+    /// Periods.
+    pub periods: u64,
+    /// Those in which it was held back.
+    pub throttled_periods: u64,
+    /// For how long, in nanoseconds.
+    pub throttled_time: u64,
 }
 
 /// Processes.
@@ -54,6 +91,8 @@ pub struct CpuStats {
     /// CPUs of the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online_cpus: Option<u32>,
+    /// How often its limit held it back.
+    pub throttling_data: ThrottlingData,
 }
 
 /// CPU time of a container, in nanoseconds.
@@ -79,6 +118,7 @@ pub struct MemoryStats {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_usage: Option<u64>,
     /// Not told apart; clients subtract `inactive_file`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stats: BTreeMap<String, u64>,
     /// The limit.
     #[serde(skip_serializing_if = "Option::is_none")]

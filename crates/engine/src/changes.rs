@@ -1,91 +1,90 @@
-//! `commit --change`: Dockerfile lines over an image's configuration.
+//! What a commit changes of a container's configuration: a configuration of the request's own, then Dockerfile lines.
+
+use std::collections::BTreeSet;
 
 use sprat_image::ImageConfig;
+use sprat_image::dockerfile::apply_changes;
 
 use crate::EngineError;
 
-/// Applies lines of CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR.
+/// Applies the lines that `commit --change` takes.
 ///
 /// # Errors
 /// A line is not understood.
 pub(crate) fn apply(config: &mut ImageConfig, lines: &[String]) -> Result<(), EngineError> {
-    for line in lines {
-        let (word, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
-        let rest = rest.trim();
-        let invalid = |why: &str| EngineError::Invalid(format!("invalid change {line:?}: {why}"));
-        if rest.is_empty() {
-            return Err(invalid("it has no value"));
-        }
-        match word.to_ascii_uppercase().as_str() {
-            "CMD" => {
-                config.cmd =
-                    Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?)
-            }
-            "ENTRYPOINT" => {
-                config.entrypoint =
-                    Some(list(rest).ok_or_else(|| invalid("write a JSON list of texts: guests have no shell"))?);
-            }
-            "ENV" => {
-                let (name, value) = pair(rest).ok_or_else(|| invalid("expected NAME=value"))?;
-                config.env.retain(|entry| entry.split_once('=').is_none_or(|(key, _)| key != name));
-                config.env.push(format!("{name}={value}"));
-            }
-            "LABEL" => {
-                let (name, value) = pair(rest).ok_or_else(|| invalid("expected NAME=value"))?;
-                config.labels.insert(name, value);
-            }
-            "EXPOSE" => {
-                let port = |text: &str| if text.contains('/') { text.to_owned() } else { format!("{text}/tcp") };
-                config.exposed_ports.extend(rest.split_whitespace().map(port));
-            }
-            "VOLUME" => {
-                let paths = list(rest).unwrap_or_else(|| rest.split_whitespace().map(str::to_owned).collect());
-                config.volumes.extend(paths);
-            }
-            "STOPSIGNAL" => {
-                crate::signal::Signal::parse(rest)?;
-                config.stop_signal = Some(rest.to_owned());
-            }
-            "USER" => rest.clone_into(&mut config.user),
-            "WORKDIR" => {
-                config.working_dir = crate::locate::clean(&format!(
-                    "{}/{rest}",
-                    if rest.starts_with('/') { "" } else { &config.working_dir }
-                ))
-            }
-            _ => return Err(invalid("this instruction can't be changed by a commit")),
+    apply_changes(config, lines).map_err(|error| EngineError::Invalid(error.to_string()))?;
+    config.stop_signal.iter().try_for_each(|signal| crate::signal::Signal::parse(signal).map(drop))
+}
+
+/// Puts what was asked for over a container's configuration, as docker merges them: lists of names grow, the rest is replaced
+/// where it is not empty, and an entry point drops the command.
+pub(crate) fn overlay(config: &mut ImageConfig, asked: &ImageConfig) {
+    let name = |line: &str| line.split_once('=').map_or(line, |(name, _)| name).to_owned();
+    let named: BTreeSet<String> = asked.env.iter().map(|line| name(line)).collect();
+    let kept = config.env.drain(..).filter(|line| !named.contains(&name(line)));
+    config.env = asked.env.iter().cloned().chain(kept.collect::<Vec<_>>()).collect();
+    config.labels.extend(asked.labels.clone());
+    config.exposed_ports.extend(asked.exposed_ports.iter().cloned());
+    config.volumes.extend(asked.volumes.iter().cloned());
+    let full = |list: &Option<Vec<String>>| list.clone().filter(|list| !list.is_empty());
+    if let Some(entrypoint) = full(&asked.entrypoint) {
+        config.entrypoint = Some(entrypoint);
+        config.cmd = None;
+    }
+    config.cmd = full(&asked.cmd).or(config.cmd.take());
+    for (own, asked) in [(&mut config.user, &asked.user), (&mut config.working_dir, &asked.working_dir)] {
+        if !asked.is_empty() {
+            own.clone_from(asked);
         }
     }
-    Ok(())
-}
-
-fn list(text: &str) -> Option<Vec<String>> {
-    serde_json::from_str(text).ok()
-}
-
-fn pair(text: &str) -> Option<(String, String)> {
-    let (name, value) = text.split_once('=').or_else(|| text.split_once(char::is_whitespace))?;
-    let value = value.trim();
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-    (!name.trim().is_empty()).then(|| (name.trim().to_owned(), value.to_owned()))
+    config.stop_signal = asked.stop_signal.clone().or(config.stop_signal.take());
+    config.healthcheck = asked.healthcheck.clone().or(config.healthcheck.take());
+    config.shell = asked.shell.clone().or(config.shell.take());
+    config.on_build.extend(asked.on_build.iter().cloned());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn list(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
     #[test]
     fn changes_apply_and_unknown_ones_are_refused() {
-        let mut config =
-            ImageConfig { env: vec!["A=1".to_owned()], working_dir: "/srv".to_owned(), ..ImageConfig::default() };
+        let mut config = ImageConfig { env: list(&["A=1"]), working_dir: "/srv".to_owned(), ..ImageConfig::default() };
         let lines = ["ENV A=2", "cmd [\"x\", \"y\"]", "EXPOSE 80 53/udp", "LABEL a=\"b c\"", "WORKDIR data", "USER 5"];
-        apply(&mut config, &lines.map(str::to_owned)).unwrap();
+        apply(&mut config, &list(&lines)).unwrap();
         assert_eq!(config.env, ["A=2"]);
-        assert_eq!(config.cmd, Some(vec!["x".to_owned(), "y".to_owned()]));
+        assert_eq!(config.cmd, Some(list(&["x", "y"])));
         assert!(config.exposed_ports.contains("80/tcp") && config.exposed_ports.contains("53/udp"));
         assert_eq!((config.labels["a"].as_str(), config.working_dir.as_str()), ("b c", "/srv/data"));
-        for line in ["RUN x", "CMD", "CMD x", "ENV", "STOPSIGNAL nope", ""] {
-            assert!(apply(&mut config, &[line.to_owned()]).is_err(), "{line}");
+        for line in ["RUN x", "ENV", "STOPSIGNAL nope", "FROM x"] {
+            assert!(apply(&mut config.clone(), &list(&[line])).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_configuration_goes_over_the_containers() {
+        let mut config = ImageConfig {
+            env: list(&["A=1", "B=2"]),
+            entrypoint: Some(list(&["/old"])),
+            cmd: Some(list(&["old"])),
+            user: "5".to_owned(),
+            ..ImageConfig::default()
+        };
+        overlay(&mut config, &ImageConfig::default());
+        assert_eq!((config.cmd.clone(), config.user.as_str()), (Some(list(&["old"])), "5"));
+        let asked = ImageConfig {
+            env: list(&["B=3", "C=4"]),
+            entrypoint: Some(list(&["/new"])),
+            exposed_ports: ["1/tcp".to_owned()].into(),
+            ..ImageConfig::default()
+        };
+        overlay(&mut config, &asked);
+        assert_eq!(config.env, ["B=3", "C=4", "A=1"]);
+        assert_eq!((config.entrypoint, config.cmd), (Some(list(&["/new"])), None));
+        assert!(config.exposed_ports.contains("1/tcp") && config.user == "5");
     }
 }

@@ -302,9 +302,7 @@ fn record_refused(
 
 fn kill_refused(record: &Record, refusal: Refusal) -> EngineError {
     match refusal {
-        Refusal::NotRunning => EngineError::State {
-            message: format!("Cannot kill container: {0}: Container {0} is not running", record.id),
-        },
+        Refusal::NotRunning => EngineError::State { message: format!("Container {} is not running", record.id) },
         other => record.refused(other),
     }
 }

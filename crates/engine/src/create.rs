@@ -10,6 +10,7 @@ use sprat_program::ProgramError;
 use crate::core::{Core, blocking};
 use crate::facts::{ImageData, ImageFacts};
 use crate::locate::{self, Wanted, clean};
+use crate::networks::split_link;
 use crate::record::{LifeRow, ProgramRef, Record, Settled};
 use crate::store::NewContainer;
 use crate::volumes::remove_tree;
@@ -25,6 +26,7 @@ impl Core {
     /// Makes a container.
     pub(crate) async fn create(self: Arc<Self>, mut spec: ContainerSpec) -> Result<Created, EngineError> {
         settle::check(&spec)?;
+        self.check_links(&spec)?;
         self.inherit(&mut spec)?;
         let mut warnings = overrides::apply(&mut spec)?;
         warnings.extend(settle::warnings(&spec));
@@ -40,6 +42,18 @@ impl Core {
         self.containers.add(Arc::clone(&record));
         self.tell(&record, "create", &[]);
         Ok(Created { id, warnings })
+    }
+
+    /// Containers that are linked by the default network have to be there; other networks have names of their own.
+    fn check_links(&self, spec: &ContainerSpec) -> Result<(), EngineError> {
+        if !matches!(spec.network.as_str(), "" | "default" | "bridge") {
+            return Ok(());
+        }
+        for (name, _) in spec.links.iter().filter_map(|link| split_link(link)) {
+            let found = self.containers.find(name);
+            found.map_err(|error| EngineError::Invalid(format!("could not get container for {name}: {error}")))?;
+        }
+        Ok(())
     }
 
     /// The facts of an image, by any of its names.

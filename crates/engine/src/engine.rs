@@ -232,11 +232,15 @@ impl Engine {
         self.core.remove_volume(name, force)
     }
 
-    /// Removes unused volumes (only anonymous ones unless `all`); returns names and bytes freed.
+    /// Removes unused volumes (only anonymous ones unless `all`) that filters want; returns names and bytes freed.
     ///
     /// # Errors
-    /// The host fails.
-    pub async fn prune_volumes(&self, all: bool) -> Result<(Vec<String>, u64), EngineError> {
-        Arc::clone(&self.core).prune_volumes(all).await
+    /// A filter is malformed, or the host fails.
+    pub async fn prune_volumes(
+        &self,
+        all: bool,
+        filters: BTreeMap<String, Vec<String>>,
+    ) -> Result<(Vec<String>, u64), EngineError> {
+        Arc::clone(&self.core).prune_volumes(all, filters).await
     }
 }

@@ -51,6 +51,14 @@ pub enum EngineError {
     /// No volume has this name.
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),
+    /// Sprat's volumes have one driver only.
+    #[error("create {volume}: error looking up volume plugin {driver}: plugin {driver:?} not found")]
+    NoSuchVolumeDriver {
+        /// The volume that was to be made.
+        volume: String,
+        /// What was asked for.
+        driver: String,
+    },
     /// The name is in use.
     #[error(
         "Conflict. The container name \"/{name}\" is already in use by container \"{holder}\". You have to remove (or rename) that container to be able to reuse that name."
@@ -163,9 +171,11 @@ impl EngineError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchContainer(_) | Self::NoSuchExec(_) | Self::NoSuchFile { .. } | Self::NoSuchVolume(_) => {
-                ErrorKind::NotFound
-            }
+            Self::NoSuchContainer(_)
+            | Self::NoSuchExec(_)
+            | Self::NoSuchFile { .. }
+            | Self::NoSuchVolume(_)
+            | Self::NoSuchVolumeDriver { .. } => ErrorKind::NotFound,
             Self::NameTaken { .. } | Self::State { .. } | Self::VolumeInUse { .. } => ErrorKind::Conflict,
             Self::NotModified => ErrorKind::NotModified,
             Self::AmbiguousContainer(_)
@@ -194,6 +204,7 @@ impl EngineError {
             Self::NoSuchExec(_) => "exec_not_found",
             Self::NoSuchFile { .. } => "file_not_found",
             Self::NoSuchVolume(_) => "volume_not_found",
+            Self::NoSuchVolumeDriver { .. } => "volume_driver_not_found",
             Self::Network(source) => source.code(),
             Self::NameTaken { .. } => "container_name_taken",
             Self::State { .. } => "container_state",
@@ -224,6 +235,7 @@ impl EngineError {
             Self::NoSuchContainer(_) => Some("list all containers with `ps -a`"),
             Self::AmbiguousContainer(_) => Some("give more digits of the id, or the name"),
             Self::NoSuchVolume(_) => Some("list volumes with `volume ls`"),
+            Self::NoSuchVolumeDriver { .. } => Some("use the driver local"),
             Self::Network(source) => source.hint(),
             Self::ProgramNotFound(_) => {
                 Some("name a .wasm file of the image by its path, or set the image's ENTRYPOINT or CMD")

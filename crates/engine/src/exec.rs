@@ -89,8 +89,9 @@ impl ExecSpec {
         }
     }
 
-    /// The command as docker's events name it.
+    /// The command as docker's events name it: the program, a space, the arguments.
     pub(crate) fn command(&self) -> String {
-        self.argv.join(" ")
+        let (program, arguments) = self.argv.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
+        format!("{program} {}", arguments.join(" "))
     }
 }

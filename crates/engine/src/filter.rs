@@ -1,6 +1,7 @@
 //! List and prune filters, in docker's rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -121,7 +122,8 @@ impl Wanted {
                 }),
                 "network" => any(&|value| on_network(record, value)),
                 "publish" => any(&|value| publishes(record, value)),
-                "expose" => any(&|value| exposed(record).iter().any(|port| same_port(port, value))),
+                // Docker looks at the ports that a container has now: of what runs.
+                "expose" => running && any(&|value| exposed(record).iter().any(|port| same_port(port, value))),
                 "health" => {
                     let life = record.life();
                     let health = life.health.as_ref().map_or("none", |monitor| monitor.health.status.as_str());
@@ -142,8 +144,8 @@ fn check(key: &str, value: &str) -> Result<(), EngineError> {
         "exited" => value.parse::<i64>().is_ok(),
         "health" => matches!(value, "starting" | "healthy" | "unhealthy" | "none"),
         "is-task" => matches!(value, "true" | "false" | "0" | "1"),
-        "ancestor" | "before" | "since" | "name" | "id" | "label" | "volume" | "network" | "publish" | "expose"
-        | "isolation" => true,
+        "publish" | "expose" => ports(value).is_some(),
+        "ancestor" | "before" | "since" | "name" | "id" | "label" | "volume" | "network" | "isolation" => true,
         _ => return Err(EngineError::Invalid(format!("invalid filter '{key}'"))),
     };
     if good { Ok(()) } else { Err(invalid(key, value)) }
@@ -228,21 +230,22 @@ pub(crate) fn exposed(record: &Record) -> BTreeSet<String> {
     image.iter().chain(&record.spec.exposed_ports).cloned().chain(published).collect()
 }
 
+/// Whether it has this port of the host now.
 fn publishes(record: &Record, value: &str) -> bool {
-    record.spec.ports.iter().any(|port| same_port(&format!("{}/{}", port.container, port.protocol), value))
+    let ports = record.life().row.ports.clone();
+    ports.iter().any(|port| same_port(&format!("{}/{}", port.host, port.protocol), value))
 }
 
-/// `80` means `80/tcp`; `80-90/tcp` is a range.
+/// Numbers and protocol of a port: `80` means `80/tcp`; `80-90/tcp` is a range.
+fn ports(text: &str) -> Option<(RangeInclusive<u16>, &str)> {
+    let (range, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let (low, high) = range.split_once('-').unwrap_or((range, range));
+    Some((low.parse().ok()?..=high.parse().ok()?, protocol))
+}
+
 fn same_port(port: &str, wanted: &str) -> bool {
-    let split = |text: &str| {
-        let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        (number.to_owned(), protocol.to_owned())
-    };
-    let ((number, protocol), (range, wanted_protocol)) = (split(port), split(wanted));
-    let (low, high) = range.split_once('-').unwrap_or((&range, &range));
-    let parse = |text: &str| text.parse::<u16>().ok();
-    protocol == wanted_protocol
-        && matches!((parse(&number), parse(low), parse(high)), (Some(n), Some(low), Some(high)) if (low..=high).contains(&n))
+    let (Some((port, protocol)), Some((wanted, wanted_protocol))) = (ports(port), ports(wanted)) else { return false };
+    protocol == wanted_protocol && wanted.contains(port.start())
 }
 
 /// A prune filter: `until`, `label`, `label!`.
@@ -321,7 +324,9 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_values_are_refused() {
-        for (key, value) in [("status", "asleep"), ("exited", "x"), ("colour", "blue"), ("health", "fine")] {
+        for (key, value) in
+            [("status", "asleep"), ("exited", "x"), ("publish", "x"), ("colour", "blue"), ("health", "fine")]
+        {
             assert!(check(key, value).is_err(), "{key}={value}");
         }
         assert!(patterns("name", &["(".to_owned()]).unwrap()[0].is_match("a(b"));

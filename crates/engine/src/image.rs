@@ -28,7 +28,9 @@ pub struct CommitRequest {
     pub message: String,
     /// `--author`.
     pub author: String,
-    /// Dockerfile lines.
+    /// What goes over the container's configuration.
+    pub config: sprat_image::ImageConfig,
+    /// Dockerfile lines, applied after that.
     pub changes: Vec<String>,
     /// The container is held meanwhile, if it runs.
     pub pause: bool,

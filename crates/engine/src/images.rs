@@ -166,6 +166,7 @@ impl Core {
         for deleted in &report.removed.deleted {
             self.tell_image("delete", deleted.to_string(), None);
         }
+        self.tell_prune(EventKind::Image, report.reclaimed);
         Ok(report)
     }
 
@@ -257,6 +258,7 @@ impl Core {
         if let Some(cmd) = &record.spec.cmd {
             config.cmd = Some(cmd.clone());
         }
+        crate::changes::overlay(&mut config, &request.config);
         crate::changes::apply(&mut config, &request.changes)?;
         let mut layers = record.facts.data.diff_ids.clone();
         let _hold = self.images.hold_new_layers();

@@ -213,7 +213,9 @@ impl Record {
                 "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
                 self.name()
             ),
-            Refusal::Paused => format!("container {id} is paused: unpause it first"),
+            Refusal::Paused => {
+                format!("cannot remove container \"/{}\": container is paused and must be unpaused first", self.name())
+            }
             Refusal::AlreadyPaused => format!("container {id} is already paused"),
             Refusal::NotPaused => format!("Container {id} is not paused"),
             Refusal::Restarting => format!("Container {id} is restarting, wait until the container is running"),

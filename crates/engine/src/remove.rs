@@ -7,7 +7,7 @@ use crate::core::{Core, blocking};
 use crate::record::Record;
 use crate::state::Input;
 use crate::volumes::{remove_tree, tree_size};
-use crate::{ContainerId, EngineError, RemoveOptions, exits, filter, name};
+use crate::{ContainerId, EngineError, EventKind, RemoveOptions, exits, filter, name};
 
 impl Core {
     /// Removes a container.
@@ -127,6 +127,7 @@ impl Core {
                 bytes += size;
             }
         }
+        self.tell_prune(EventKind::Container, bytes);
         Ok((ids, bytes))
     }
 

@@ -1,12 +1,13 @@
 //! Close: with or without the containers. And volumes' doors, which need events.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::core::{Core, blocking};
 use crate::volumes::tree_size;
-use crate::{EngineError, EventKind, StopOptions, Volume, VolumeSpec};
+use crate::{EngineError, EventKind, StopOptions, Volume, VolumeSpec, filter};
 
 /// How long all containers together may take to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -48,8 +49,9 @@ impl Core {
     }
 
     pub(crate) fn remove_volume(&self, name: &str, force: bool) -> Result<(), EngineError> {
-        self.volumes.remove(name, force)?;
-        self.tell_volume("destroy", name);
+        if self.volumes.remove(name, force)? {
+            self.tell_volume("destroy", name);
+        }
         Ok(())
     }
 
@@ -59,11 +61,22 @@ impl Core {
         self.bus.tell(EventKind::Volume, action, name.to_owned(), attributes);
     }
 
-    pub(crate) async fn prune_volumes(self: Arc<Self>, all: bool) -> Result<(Vec<String>, u64), EngineError> {
+    /// Tells that things of a kind were pruned.
+    pub(crate) fn tell_prune(&self, kind: EventKind, bytes: u64) {
+        self.bus.tell(kind, "prune", String::new(), [("reclaimed".to_owned(), bytes.to_string())].into());
+    }
+
+    pub(crate) async fn prune_volumes(
+        self: Arc<Self>,
+        all: bool,
+        filters: BTreeMap<String, Vec<String>>,
+    ) -> Result<(Vec<String>, u64), EngineError> {
+        let wanted = filter::Prune::parse(&filters)?;
         blocking(move || {
             let (mut names, mut bytes) = (Vec::new(), 0);
             for (volume, users) in self.volumes.all() {
-                if !users.is_empty() || !(all || volume.anonymous) {
+                let kept = !users.is_empty() || !(all || volume.anonymous);
+                if kept || !wanted.matches(volume.created, &volume.labels) {
                     continue;
                 }
                 let size = tree_size(&volume.mountpoint);
@@ -73,6 +86,7 @@ impl Core {
                     bytes += size;
                 }
             }
+            self.tell_prune(EventKind::Volume, bytes);
             Ok::<_, EngineError>((names, bytes))
         })
         .await

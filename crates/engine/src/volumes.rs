@@ -81,12 +81,11 @@ impl Volumes {
     /// The name is malformed, or the driver is unknown.
     pub(crate) fn create(&self, spec: VolumeSpec) -> Result<(Volume, bool), EngineError> {
         if !spec.driver.is_empty() && spec.driver != DRIVER {
-            let text =
-                format!("error looking up volume plugin {}: plugin not found; Sprat has the driver local", spec.driver);
-            return Err(EngineError::Invalid(text));
+            return Err(EngineError::NoSuchVolumeDriver { volume: spec.name, driver: spec.driver });
         }
         if let Some(key) = spec.options.keys().next() {
-            return Err(EngineError::Invalid(format!("invalid option: {key:?}: Sprat's volumes are plain folders")));
+            let text = format!("create {}: invalid option: {key:?}: Sprat's volumes are plain folders", spec.name);
+            return Err(EngineError::Invalid(text));
         }
         let anonymous = spec.name.is_empty();
         let name = if anonymous { anonymous_name() } else { check(&spec.name)?.to_owned() };
@@ -147,14 +146,14 @@ impl Volumes {
         self.map.lock().values().map(|entry| (entry.volume.clone(), entry.users.iter().copied().collect())).collect()
     }
 
-    /// Removes a volume.
+    /// Removes a volume. False: there was none.
     ///
     /// # Errors
     /// There is none of that name (unless `force`), or it is used.
-    pub(crate) fn remove(&self, name: &str, force: bool) -> Result<(), EngineError> {
+    pub(crate) fn remove(&self, name: &str, force: bool) -> Result<bool, EngineError> {
         let mut map = self.map.lock();
         let Some(entry) = map.get(name) else {
-            return if force { Ok(()) } else { Err(EngineError::NoSuchVolume(name.to_owned())) };
+            return if force { Ok(false) } else { Err(EngineError::NoSuchVolume(name.to_owned())) };
         };
         if !entry.users.is_empty() {
             let users: Vec<String> = entry.users.iter().map(ContainerId::to_string).collect();
@@ -167,7 +166,7 @@ impl Volumes {
         map.remove(name);
         drop(map);
         remove_tree(&aside);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes an anonymous volume whose row went with its container's, unless another container uses it.
@@ -200,8 +199,13 @@ fn check(name: &str) -> Result<&str, EngineError> {
     if name::is_valid(name) {
         return Ok(name);
     }
+    if name.chars().count() == 1 {
+        return Err(EngineError::Invalid(format!(
+            "create {name}: volume name is too short, names should be at least two alphanumeric characters"
+        )));
+    }
     Err(EngineError::Invalid(format!(
-        "create {name}: {name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed, at least two of them. If you intended to pass a host directory, use absolute path"
+        "create {name}: {name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"
     )))
 }
 

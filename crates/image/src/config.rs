@@ -53,18 +53,28 @@ pub struct ImageConfig {
 #[serde(rename_all = "PascalCase", default)]
 pub struct Healthcheck {
     /// `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", …]`.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub test: Vec<String>,
     /// Time between two checks, in nanoseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub interval: i64,
     /// Time one check may take, in nanoseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub timeout: i64,
     /// Time after the start in which failures do not count, in nanoseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub start_period: i64,
     /// Time between checks within the start period, in nanoseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub start_interval: i64,
     /// Failures in a row that make the container unhealthy.
+    #[serde(skip_serializing_if = "is_zero")]
     pub retries: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

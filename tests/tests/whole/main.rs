@@ -18,6 +18,7 @@ mod daemon_kills;
 mod damage;
 mod disk;
 mod docker_cli;
+mod dockerd;
 mod examples;
 mod exec;
 mod failures;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use sprat_tests::{Installation, example};
 
-use super::dockerd::Dockerd;
+use super::dockerd::{self, load_hello};
 use super::stats::median_ms;
 use super::table::Table;
 
@@ -41,9 +41,9 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
     table.note("`docker run --rm` of hello on Sprat", format!("{run:.2} ms"));
     table.at_most("`docker run --rm` of hello on Sprat beyond `docker --version`", run - version, 10.0, "ms");
     table.at_most("`sprat run --rm` of a cached hello, whole process", median_ms(&own), 8.0, "ms");
-    match Dockerd::start() {
+    match dockerd::start() {
         Ok(dockerd) => {
-            dockerd.load_hello(&docker)?;
+            load_hello(&dockerd, &docker)?;
             let real = runs(DOCKERD_RUNS, || Ok(command(&["run", "--rm", "hello"], &dockerd.host())))?;
             let real = median_ms(&real);
             table.note(

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use sprat_tests::Installation;
 
 use super::crowd::WAIT;
-use super::dockerd::Dockerd;
+use super::dockerd::{self, load};
 use super::table::Table;
 use crate::setup::Clients;
 
@@ -35,9 +35,9 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
     let root = sprat.root().to_string_lossy().into_owned();
     let own = rounds(&compose, &file, &sprat.host(), || Ok(of_command_lines(&root)))?;
     table.note("`compose up -d` of 20 services: CPU time of Sprat's daemon and workers", format!("{own:.2} s"));
-    match Dockerd::start() {
+    match dockerd::start() {
         Ok(dockerd) => {
-            dockerd.load(&docker, "waiter", "#include <unistd.h>\nint main(void) { pause(); return 0; }\n")?;
+            load(&dockerd, &docker, "waiter", "#include <unistd.h>\nint main(void) { pause(); return 0; }\n")?;
             let pid = dockerd.pid();
             let real = rounds(&compose, &file, &dockerd.host(), || Ok(of_dockerd(pid)))?;
             table.note("the same of dockerd, containerd and its shims", format!("{real:.2} s"));

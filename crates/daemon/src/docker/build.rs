@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Door>> {
     Router::new()
         .route("/build", post(build))
         .route("/build/prune", post(async || Json(json!({ "CachesDeleted": null, "SpaceReclaimed": 0 }))))
-        .route("/build/cancel", post(async || system::NO_CONTENT))
+        .route("/build/cancel", post(async || StatusCode::OK))
         .route("/session", post(no_buildkit))
         .route("/grpc", post(no_buildkit))
 }
@@ -84,7 +84,9 @@ fn sink(lines: &Lines, kept: Option<Kept>) -> BuildSink {
             }
         }
         (BuildEvent::Stream(text), None) => lines.push(&JsonMessage::stream(text)),
-        (BuildEvent::Image(id), _) => lines.push(&JsonMessage::aux(json!({ "ID": id.to_string() }))),
+        (BuildEvent::Image(id), None) => lines.push(&JsonMessage::aux(json!({ "ID": id.to_string() }))),
+        // It is told once, as the only text.
+        (BuildEvent::Image(_), Some(_)) => {}
     })
 }
 

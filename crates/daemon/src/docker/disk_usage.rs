@@ -29,7 +29,7 @@ pub(super) async fn disk_usage(
         let list = door.engine.images()?;
         let layers = Layers::of(list.iter().map(|(image, _)| &**image));
         let render = |(image, users): &(Arc<Image>, usize)| {
-            let mut summary = images::summary(image, *users, version);
+            let mut summary = images::summary(image, Some(*users), version);
             summary.shared_size = i64::try_from(layers.shared(image)).unwrap_or(i64::MAX);
             summary
         };

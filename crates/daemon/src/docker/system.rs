@@ -14,6 +14,15 @@ use sprat_engine::Credentials;
 
 use super::{ApiError, Door, body, disk_usage, events, info};
 
+/// The commit it was built from, if the build was told.
+const COMMIT: &str = match option_env!("SPRAT_COMMIT") {
+    Some(commit) => commit,
+    None => "",
+};
+
+/// What stands where clients print Go's version.
+const NO_GO: &str = "rust";
+
 pub(super) fn routes() -> Router<Arc<Door>> {
     Router::new()
         .route("/_ping", get(ping))
@@ -43,6 +52,9 @@ async fn version() -> Json<VersionAnswer> {
         ("Arch", info::architecture().to_owned()),
         ("Os", "linux".to_owned()),
         ("KernelVersion", info::kernel()),
+        ("Experimental", "false".to_owned()),
+        ("GitCommit", COMMIT.to_owned()),
+        ("GoVersion", NO_GO.to_owned()),
     ];
     let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Json(VersionAnswer {
@@ -51,8 +63,8 @@ async fn version() -> Json<VersionAnswer> {
         version: info::VERSION.into(),
         api_version: ApiVersion::MAX.to_string(),
         min_api_version: ApiVersion::MIN.to_string(),
-        git_commit: option_env!("SPRAT_COMMIT").unwrap_or_default().into(),
-        go_version: "rust".into(),
+        git_commit: COMMIT.into(),
+        go_version: NO_GO.into(),
         os: "linux".into(),
         arch: info::architecture().into(),
         kernel_version: info::kernel(),

@@ -17,9 +17,9 @@ use super::ApiError;
 /// Bytes read at once from an archive that is being written.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Streams an archive through a pipe: no copy on disk, and a slow client slows the writer. An error after the first
+/// Streams an archive of a media type through a pipe: no copy on disk, and a slow client slows the writer. An error after the first
 /// bytes breaks the answer off, which clients notice.
-pub(super) async fn stream<F>(write: impl FnOnce(File) -> F) -> Result<Response, ApiError>
+pub(super) async fn stream<F>(kind: &'static str, write: impl FnOnce(File) -> F) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<(), EngineError>> + Send + 'static,
 {
@@ -31,7 +31,7 @@ where
     let first = read_chunk(&mut pipe).await.map_err(failed)?;
     if first.is_empty() {
         return match task.await {
-            Ok(Ok(())) => Ok(tar(Body::empty())),
+            Ok(Ok(())) => Ok(tar(kind, Body::empty())),
             Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(ApiError::host("write the archive", &std::io::Error::other(error))),
         };
@@ -56,7 +56,7 @@ where
         }
     });
     let head = futures_util::stream::iter([Ok::<_, std::io::Error>(first)]);
-    Ok(tar(Body::from_stream(futures_util::StreamExt::chain(head, rest))))
+    Ok(tar(kind, Body::from_stream(futures_util::StreamExt::chain(head, rest))))
 }
 
 async fn read_chunk(pipe: &mut pipe::Receiver) -> std::io::Result<Bytes> {
@@ -65,8 +65,8 @@ async fn read_chunk(pipe: &mut pipe::Receiver) -> std::io::Result<Bytes> {
     Ok(chunk.freeze())
 }
 
-fn tar(body: Body) -> Response {
+fn tar(kind: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -73,32 +73,8 @@ async fn prune(
 ) -> Result<Json<VolumePrune>, ApiError> {
     let filters = params.filters()?.only(&["all", "label", "label!"])?;
     let all = filters.get_bool("all")?.unwrap_or(!version.at_least(42));
-    let pruned = if filters.get("label").is_empty() && filters.get("label!").is_empty() {
-        door.engine.prune_volumes(all).await?
-    } else {
-        prune_labelled(&door, &filters, all).await?
-    };
+    let pruned = door.engine.prune_volumes(all, filters.without("all")).await?;
     Ok(Json(VolumePrune { volumes_deleted: pruned.0, space_reclaimed: pruned.1 }))
-}
-
-async fn prune_labelled(door: &Door, filters: &Filters, all: bool) -> Result<(Vec<String>, u64), ApiError> {
-    let (mut names, mut freed) = (Vec::new(), 0);
-    for (volume, users) in door.engine.volumes() {
-        if !users.is_empty() || !(all || volume.anonymous) || !filters.matches_labels(&volume.labels) {
-            continue;
-        }
-        let size = tree_size(&volume.mountpoint);
-        match door.engine.remove_volume(&volume.name, false).await {
-            Ok(()) => {
-                freed += size;
-                names.push(volume.name);
-            }
-            // A container took it meanwhile.
-            Err(EngineError::VolumeInUse { .. } | EngineError::NoSuchVolume(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok((names, freed))
 }
 
 fn render(volume: EngineVolume) -> Volume {

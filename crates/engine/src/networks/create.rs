@@ -90,7 +90,7 @@ impl Core {
                 names.push(network.name.clone());
             }
         }
-        self.bus.tell(EventKind::Network, "prune", String::new(), [("reclaimed".to_owned(), "0".to_owned())].into());
+        self.tell_prune(EventKind::Network, 0);
         Ok(names)
     }
 

@@ -17,7 +17,7 @@ mod routes;
 mod table;
 mod view;
 
-pub(crate) use asked::check;
+pub(crate) use asked::{check, split_link};
 pub use error::NetworkError;
 pub(crate) use join::{Endpoints, Joined, parse_egress};
 pub(crate) use reach::Reach;

@@ -43,7 +43,7 @@ async fn an_exec_runs_beside_the_first_program_and_has_its_own_status() {
     let until = Some(crate::world::now_ns());
     let filter = EventFilter { since_ns: Some(since), until_ns: until, ..EventFilter::default() };
     let events: Vec<_> = world.engine.events(filter).unwrap().map(|event| event.action).collect().await;
-    assert_eq!(events[..3], ["exec_create: /fail", "exec_start: /fail", "exec_die"]);
+    assert_eq!(events[..3], ["exec_create: /fail ", "exec_start: /fail ", "exec_die"]);
     assert!(world.engine.inspect("bass").unwrap().execs.is_empty());
     assert_eq!(world.engine.top("bass").await.unwrap()[0].argv, ["/echo"]);
     world.end().await;

@@ -1,10 +1,13 @@
 //! The create request as inspect echoes it: exactly what was asked for, over what docker's clients expect to find.
 
 use serde_json::{Map, Value, json};
+use sprat_docker_api::ApiVersion;
 use sprat_engine::{Container, ImageConfig};
 
+use super::list::network_mode;
+
 /// `Config` and `HostConfig` of a container, from the request kept in `door_data` and what is in effect.
-pub(super) fn echo(container: &Container, image: Option<&ImageConfig>) -> (Value, Value) {
+pub(super) fn echo(container: &Container, image: Option<&ImageConfig>, version: ApiVersion) -> (Value, Value) {
     let mut request = match serde_json::from_str(&container.spec.door_data) {
         Ok(Value::Object(request)) => request,
         // Made by another door, or the kept text is gone.
@@ -12,7 +15,7 @@ pub(super) fn echo(container: &Container, image: Option<&ImageConfig>) -> (Value
     };
     let host = request.remove("HostConfig").unwrap_or_default();
     request.remove("NetworkingConfig");
-    (config(container, image, request), host_config(container, host))
+    (config(container, image, request), host_config(container, host, version))
 }
 
 fn config(container: &Container, image: Option<&ImageConfig>, request: Map<String, Value>) -> Value {
@@ -23,7 +26,7 @@ fn config(container: &Container, image: Option<&ImageConfig>, request: Map<Strin
         "Env": null, "Cmd": null, "Image": spec.image, "Volumes": null, "WorkingDir": "", "Entrypoint": null,
         "OnBuild": null, "Labels": {},
     });
-    overlay(&mut value, request);
+    overlay(&mut value, request.into_iter().filter(|(key, value)| !(key == "NetworkDisabled" && value == false)));
     set(&mut value, "Hostname", json!(spec.hostname.clone().unwrap_or_else(|| container.id.short())));
     set(&mut value, "User", json!(container.user));
     set(&mut value, "WorkingDir", json!(if container.working_dir == "/" { "" } else { &container.working_dir }));
@@ -43,21 +46,42 @@ fn config(container: &Container, image: Option<&ImageConfig>, request: Map<Strin
     if !exposed.is_empty() {
         set(&mut value, "ExposedPorts", Value::Object(exposed));
     }
+    let own = value.get("Volumes").and_then(Value::as_object).cloned().unwrap_or_default();
+    let volumes: Map<_, _> =
+        image.iter().flat_map(|image| &image.volumes).map(|path| (path.clone(), json!({}))).chain(own).collect();
+    if !volumes.is_empty() {
+        set(&mut value, "Volumes", Value::Object(volumes));
+    }
+    if let Some(check) = image.and_then(|image| image.healthcheck.as_ref()) {
+        inherit_health(&mut value, serde_json::to_value(check).unwrap_or_default());
+    }
     value
 }
 
-fn host_config(container: &Container, request: Value) -> Value {
+/// The image's health check, under what the request says of it.
+fn inherit_health(value: &mut Value, image: Value) {
+    let own = value.get("Healthcheck").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut check = image;
+    overlay(&mut check, own.into_iter().filter(|(_, value)| *value != json!(0) && *value != json!([])));
+    set(value, "Healthcheck", check);
+}
+
+fn host_config(container: &Container, request: Value, version: ApiVersion) -> Value {
     let mut value = host_defaults();
     if let Value::Object(request) = request {
         overlay(&mut value, request);
     }
     // Where docker itself shows what an empty value stands for.
     let spec = &container.spec;
-    let network = if spec.network.is_empty() { "default" } else { &spec.network };
+    let network = network_mode(container);
     fill(&mut value, "NetworkMode", json!(network));
     if value.pointer("/LogConfig/Type").and_then(Value::as_str).unwrap_or_default().is_empty() {
         let config = value.pointer("/LogConfig/Config").filter(|config| config.is_object()).cloned();
         set(&mut value, "LogConfig", json!({ "Type": "json-file", "Config": config.unwrap_or_else(|| json!({})) }));
+    }
+    if value.pointer("/RestartPolicy/MaximumRetryCount").is_none() {
+        let name = value.pointer("/RestartPolicy/Name").cloned();
+        set(&mut value, "RestartPolicy", json!({ "Name": name, "MaximumRetryCount": 0 }));
     }
     if value.pointer("/RestartPolicy/Name").and_then(Value::as_str).unwrap_or_default().is_empty() {
         set(&mut value, "RestartPolicy", json!({ "Name": "no", "MaximumRetryCount": 0 }));
@@ -75,6 +99,10 @@ fn host_config(container: &Container, request: Value) -> Value {
     fill(&mut value, "Runtime", json!("sprat"));
     fill(&mut value, "IpcMode", json!("private"));
     fill(&mut value, "CgroupnsMode", json!("private"));
+    if !version.at_least(42) {
+        fill(&mut value, "KernelMemory", json!(0));
+        fill(&mut value, "KernelMemoryTCP", json!(0));
+    }
     value
 }
 
@@ -85,7 +113,7 @@ fn host_defaults() -> Value {
 }
 
 /// The request's values over the defaults; a `null` keeps the default.
-fn overlay(value: &mut Value, request: Map<String, Value>) {
+fn overlay(value: &mut Value, request: impl IntoIterator<Item = (String, Value)>) {
     if let Value::Object(map) = value {
         map.extend(request.into_iter().filter(|(_, value)| !value.is_null()));
     }
@@ -122,7 +150,7 @@ mod tests {
         overlay(&mut value, request);
         assert_eq!(value["Memory"], 5);
         assert_eq!(value["Unknown"], json!([1]));
-        assert_eq!(value["Dns"], json!([]));
+        assert_eq!(value["Dns"], Value::Null);
         assert_eq!(value["Binds"], json!(["/a:/a"]));
         fill(&mut value, "Memory", json!(7));
         fill(&mut value, "NetworkMode", json!("default"));

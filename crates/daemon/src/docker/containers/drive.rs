@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
-use sprat_engine::{RemoveOptions, StopOptions};
+use sprat_engine::{EngineError, RemoveOptions, StopOptions};
 
 use crate::docker::params::Params;
 use crate::docker::system::NO_CONTENT;
@@ -14,7 +14,16 @@ use crate::docker::{ApiError, Door};
 
 type Answer = Result<StatusCode, ApiError>;
 
-pub(super) async fn start(State(door): State<Arc<Door>>, Path(name): Path<String>) -> Answer {
+/// Bytes of the longest body that says nothing: `null`, `{}` and a line's end.
+const MAX_EMPTY_BODY: u64 = 7;
+
+pub(super) async fn start(State(door): State<Arc<Door>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > MAX_EMPTY_BODY) {
+        return Err(ApiError::invalid(
+            "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24",
+        ));
+    }
     door.engine.start(&name).await?;
     Ok(NO_CONTENT)
 }
@@ -34,8 +43,20 @@ fn stop_options(params: &Params) -> Result<StopOptions, ApiError> {
 }
 
 pub(super) async fn kill(State(door): State<Arc<Door>>, Path(name): Path<String>, params: Params) -> Answer {
-    door.engine.kill(&name, params.text("signal").unwrap_or("KILL")).await?;
+    let killed = door.engine.kill(&name, params.text("signal").unwrap_or("KILL")).await;
+    killed.map_err(|error| within(error, &format!("Cannot kill container: {name}")))?;
     Ok(NO_CONTENT)
+}
+
+/// What is missing, taken or not in the right state, told with what was being done, as docker does.
+fn within(error: EngineError, action: &str) -> ApiError {
+    let told =
+        matches!(error, EngineError::State { .. } | EngineError::NoSuchContainer(_) | EngineError::NameTaken { .. });
+    let mut answer = ApiError::from(error);
+    if told {
+        answer.body.message = format!("{action}: {}", answer.body.message);
+    }
+    answer
 }
 
 pub(super) async fn pause(State(door): State<Arc<Door>>, Path(name): Path<String>) -> Answer {
@@ -53,8 +74,10 @@ pub(super) async fn rename(State(door): State<Arc<Door>>, Path(name): Path<Strin
     if new.is_empty() {
         return Err(ApiError::invalid("Neither old nor new names may be empty"));
     }
-    door.engine.rename(&name, new).await?;
-    Ok(NO_CONTENT)
+    match door.engine.rename(&name, new).await {
+        Err(error @ EngineError::NameTaken { .. }) => Err(within(error, "Error when allocating new name")),
+        renamed => Ok(renamed.map(|()| NO_CONTENT)?),
+    }
 }
 
 pub(super) async fn remove(State(door): State<Arc<Door>>, Path(name): Path<String>, params: Params) -> Answer {

@@ -166,7 +166,7 @@ fn render(exec: &Exec) -> ExecInspect {
         open_stdin: exec.spec.open_stdin,
         open_stderr: exec.spec.stderr,
         open_stdout: exec.spec.stdout,
-        can_remove: exec.exit_code.is_some(),
+        can_remove: false,
         container_id: exec.container.to_string(),
         detach_keys: exec.spec.detach_keys.clone(),
         pid: exec.pid,

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use sprat_docker_api::{ContainerPathStat, FileChange, format_time, go_mode, go_permissions};
-use sprat_engine::{ChangeKind, CopyIn, PathKind, PathStat};
+use sprat_engine::{ChangeKind, CopyIn, EngineError, PathKind, PathStat};
 
 use crate::docker::params::Params;
 use crate::docker::{ApiError, Door, body, tars};
@@ -21,8 +21,8 @@ pub(super) async fn get(
     params: Params,
 ) -> Result<Response, ApiError> {
     let path = path(&params)?;
-    let stat = door.engine.stat_path(&name, &path).await?;
-    let mut response = tars::stream(|to| {
+    let stat = stat(&door, &name, &path).await?;
+    let mut response = tars::stream("application/x-tar", |to| {
         let engine = Arc::clone(&door.engine);
         async move { engine.copy_out(&name, &path, to).await }
     })
@@ -37,7 +37,7 @@ pub(super) async fn head(
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let stat = door.engine.stat_path(&name, &path(&params)?).await?;
+    let stat = stat(&door, &name, &path(&params)?).await?;
     let mut response = Response::new(Body::empty());
     describe(&mut response, &stat)?;
     Ok(response)
@@ -52,7 +52,7 @@ pub(super) async fn put(
 ) -> Result<StatusCode, ApiError> {
     let path = path(&params)?;
     // Known before the upload is read: clients send much.
-    door.engine.stat_path(&name, &path).await?;
+    stat(&door, &name, &path).await?;
     let archive = body::upload(&door, body).await?;
     let options = CopyIn { keep_kinds: params.flag("noOverwriteDirNonDir"), as_user: params.flag("copyUIDGID") };
     door.engine.copy_in(&name, &path, archive.to_path_buf(), options).await?;
@@ -76,11 +76,19 @@ pub(super) async fn changes(
 /// `GET /containers/NAME/export`.
 pub(super) async fn export(State(door): State<Arc<Door>>, Path(name): Path<String>) -> Result<Response, ApiError> {
     door.engine.inspect(&name)?;
-    tars::stream(|to| {
+    tars::stream("application/octet-stream", |to| {
         let engine = Arc::clone(&door.engine);
         async move { engine.export(&name, to).await }
     })
     .await
+}
+
+/// What is at a path. The container of an error is called as it was asked for.
+async fn stat(door: &Door, name: &str, path: &str) -> Result<PathStat, ApiError> {
+    door.engine.stat_path(name, path).await.map_err(|error| match error {
+        EngineError::NoSuchFile { path, .. } => EngineError::NoSuchFile { path, container: name.to_owned() }.into(),
+        other => other.into(),
+    })
 }
 
 fn path(params: &Params) -> Result<String, ApiError> {

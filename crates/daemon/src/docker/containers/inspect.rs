@@ -35,7 +35,7 @@ pub(super) async fn inspect(
 }
 
 fn render(container: &Container, image: Option<&ImageConfig>, version: ApiVersion) -> ContainerInspect {
-    let (config, host_config) = config::echo(container, image);
+    let (config, host_config) = config::echo(container, image, version);
     let mut argv = container.argv.iter().cloned();
     ContainerInspect {
         id: container.id.to_string(),

@@ -63,12 +63,17 @@ pub(super) fn summary(container: &Container, sizes: Option<(u64, u64)>, version:
         state: state(container.state.status).to_owned(),
         status: status(container, Timestamp::now()),
         host_config: SummaryHostConfig {
-            network_mode: networks::of_mode(&container.spec.network).to_owned(),
+            network_mode: network_mode(container).to_owned(),
             annotations: container.spec.annotations.clone(),
         },
         network_settings: SummaryNetworks { networks: endpoints(container, version) },
         mounts: mounts(container),
     }
+}
+
+/// The network mode as it was asked for.
+pub(super) fn network_mode(container: &Container) -> &str {
+    if container.spec.network.is_empty() { "default" } else { &container.spec.network }
 }
 
 /// Docker's words for states.

@@ -68,10 +68,14 @@ fn memory(tmpfs: Tmpfs) -> MountKind {
 
 fn from_mount(request: &MountRequest) -> Result<MountSpec, ApiError> {
     let wrong = |why: &str| ApiError::invalid(format!("invalid mount config for type \"{}\": {why}", request.kind));
+    if request.target.is_empty() {
+        return Err(wrong("field Target must not be empty"));
+    }
     request.check_target().map_err(|error| wrong(&error.to_string()))?;
     let volume = &request.volume_options;
     let mut read_only = request.read_only;
     let kind = match request.kind.as_str() {
+        "bind" if request.source.is_empty() => return Err(wrong("field Source must not be empty")),
         "bind" if !request.source.starts_with('/') => return Err(wrong("the source path must be absolute")),
         "bind" => MountKind::Bind { source: (&request.source).into(), create: request.bind_options.create_mountpoint },
         "volume" if !volume.subpath.is_empty() => {
@@ -94,7 +98,7 @@ fn from_mount(request: &MountRequest) -> Result<MountSpec, ApiError> {
         }
         "image" => return Err(wrong("mounts of images are not offered: COPY --from=IMAGE what is needed in a build")),
         "npipe" | "cluster" => return Err(wrong("it is not offered: use bind, volume or tmpfs")),
-        _ => return Err(ApiError::invalid(format!("mount type unknown: \"{}\"", request.kind))),
+        _ => return Err(wrong("mount type unknown")),
     };
     Ok(mount(request.target.clone(), kind, read_only))
 }

@@ -8,7 +8,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use jiff::Timestamp;
-use sprat_docker_api::{CpuStats, CpuUsage, MemoryStats, PidsStats, Stats, ZERO_TIME};
+use serde_json::Value;
+use sprat_docker_api::{CpuStats, CpuUsage, InterfaceStats, MemoryStats, PidsStats, Stats, ZERO_TIME};
 use sprat_engine::{Container, Status, Usage};
 
 use crate::docker::params::Params;
@@ -16,6 +17,21 @@ use crate::docker::{ApiError, Door, lines};
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The name under which a container's network is counted, whatever networks it is on.
+const INTERFACE: &str = "eth0";
+
+/// Docker's lists of what block devices did.
+const BLOCK_COUNTERS: [&str; 8] = [
+    "io_service_bytes_recursive",
+    "io_serviced_recursive",
+    "io_queue_recursive",
+    "io_service_time_recursive",
+    "io_wait_time_recursive",
+    "io_merged_recursive",
+    "io_time_recursive",
+    "sectors_recursive",
+];
 
 pub(super) async fn stats(
     State(door): State<Arc<Door>>,
@@ -93,6 +109,7 @@ fn render(
         read: ZERO_TIME.to_owned(),
         preread,
         precpu_stats,
+        blkio_stats: BLOCK_COUNTERS.iter().map(|name| ((*name).to_owned(), Value::Null)).collect(),
         ..Stats::default()
     };
     let Some((usage, processes)) = usage else { return stats };
@@ -103,7 +120,21 @@ fn render(
         cpu_usage: CpuUsage { total_usage: nanoseconds, usage_in_kernelmode: 0, usage_in_usermode: nanoseconds },
         system_cpu_usage: system_cpu_ns(&fs_err::read_to_string("/proc/stat").unwrap_or_default()),
         online_cpus: std::thread::available_parallelism().ok().and_then(|cpus| u32::try_from(cpus.get()).ok()),
+        ..CpuStats::default()
     };
+    // A guest on the host's network has no interface of its own, in docker neither.
+    if !matches!(container.spec.network.as_str(), "host" | "none") {
+        let network = usage.network;
+        let interface = InterfaceStats {
+            rx_bytes: network.received_bytes,
+            rx_packets: network.received_packets,
+            tx_bytes: network.sent_bytes,
+            tx_packets: network.sent_packets,
+            tx_dropped: network.refused,
+            ..InterfaceStats::default()
+        };
+        stats.networks.insert(INTERFACE.to_owned(), interface);
+    }
     stats.memory_stats = MemoryStats {
         usage: Some(usage.memory_bytes),
         max_usage: Some(usage.peak_memory_bytes),

@@ -20,7 +20,9 @@ pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Js
         created: format_time(image.created),
         docker_version: String::new(),
         author: image.author.clone(),
-        config: config(&image.config),
+        config: config(&image.config, version),
+        container: (!version.at_least(45)).then(String::new),
+        container_config: (!version.at_least(45)).then(|| config(&ImageConfig::default(), version)),
         architecture: image.architecture.clone(),
         os: image.os.clone(),
         size: image.size,
@@ -34,12 +36,19 @@ pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Js
     }))
 }
 
-/// An image's configuration with all fields that clients expect to find.
-fn config(config: &ImageConfig) -> Value {
+/// An image's configuration with all fields that clients expect to find. Those of containers went with version 1.50.
+fn config(config: &ImageConfig, version: ApiVersion) -> Value {
     let mut value = json!({
         "User": "", "Env": null, "Entrypoint": null, "Cmd": null, "WorkingDir": "", "Labels": null, "Volumes": null,
         "OnBuild": null,
     });
+    let of_containers = json!({
+        "Hostname": "", "Domainname": "", "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
+        "Tty": false, "OpenStdin": false, "StdinOnce": false, "Image": "",
+    });
+    if let (false, Value::Object(all), Value::Object(more)) = (version.at_least(50), &mut value, of_containers) {
+        all.extend(more);
+    }
     if let (Value::Object(all), Ok(Value::Object(set))) = (&mut value, serde_json::to_value(config)) {
         all.extend(set);
     }
@@ -81,7 +90,10 @@ mod tests {
 
     #[test]
     fn a_configuration_has_every_field_clients_expect() {
-        let value = config(&ImageConfig { cmd: Some(vec!["/x".into()]), ..ImageConfig::default() });
+        let image = ImageConfig { cmd: Some(vec!["/x".into()]), ..ImageConfig::default() };
+        let value = config(&image, ApiVersion::new(1, 50));
+        assert_eq!(value.get("Tty"), None);
+        assert_eq!(config(&image, ApiVersion::new(1, 49))["Tty"], false);
         assert_eq!(value["Cmd"], json!(["/x"]));
         assert_eq!(value["Entrypoint"], Value::Null);
         assert_eq!(value["WorkingDir"], "");

@@ -34,8 +34,8 @@ pub(super) async fn list(
     let images = door.engine.images()?;
     // Docker Engine API 1.42.
     let layers = params.flag("shared-size").then(|| Layers::of(images.iter().map(|(image, _)| &**image)));
-    let render = |(image, users): &(Arc<Image>, usize)| {
-        let mut summary = summary(image, *users, version);
+    let render = |(image, _): &(Arc<Image>, usize)| {
+        let mut summary = summary(image, None, version);
         if let Some(layers) = &layers {
             summary.shared_size = i64::try_from(layers.shared(image)).unwrap_or(i64::MAX);
         }
@@ -109,8 +109,8 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// One image as the list shows it.
-pub(in crate::docker) fn summary(image: &Image, users: usize, version: ApiVersion) -> ImageSummary {
+/// One image as the list shows it; `users` are the containers of it, which only `system df` counts.
+pub(in crate::docker) fn summary(image: &Image, users: Option<usize>, version: ApiVersion) -> ImageSummary {
     ImageSummary {
         id: image.id.to_string(),
         parent_id: String::new(),
@@ -121,7 +121,7 @@ pub(in crate::docker) fn summary(image: &Image, users: usize, version: ApiVersio
         virtual_size: (!version.at_least(44)).then_some(image.size),
         shared_size: -1,
         labels: image.config.labels.clone(),
-        containers: i64::try_from(users).unwrap_or(i64::MAX),
+        containers: users.map_or(-1, |users| i64::try_from(users).unwrap_or(i64::MAX)),
     }
 }
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sprat_docker_api::{JsonMessage, RegistryAuth};
-use sprat_engine::{CommitRequest, Credentials};
+use sprat_engine::{CommitRequest, Credentials, ImageConfig};
 
 use super::list::named;
 use crate::docker::lines::{self, Lines};
@@ -99,10 +99,15 @@ pub(super) async fn load(State(door): State<Arc<Door>>, params: Params, body: Bo
 pub(super) async fn commit(
     State(door): State<Arc<Door>>,
     params: Params,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let container = params.text("container").ok_or_else(|| ApiError::invalid("container must be given"))?;
     let tag = params.text("repo").map(|repository| named(repository, params.text("tag"))).transpose()?;
+    // docker's command line sends null, SDKs a configuration or nothing.
+    let asked = body::json::<Option<ImageConfig>>(&headers, body).await?;
     let request = CommitRequest {
+        config: asked.and_then(|(config, _)| config).unwrap_or_default(),
         container: container.to_owned(),
         tag: tag.map(|tag| tag.or_latest()),
         message: params.text("comment").unwrap_or_default().to_owned(),

@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde_json::json;
 use sprat_docker_api::JsonMessage;
+use sprat_engine::{EngineError, Reference, StoreError};
 
 use super::list::named;
 use super::move_in::registry_auth;
@@ -26,10 +27,20 @@ pub(super) async fn save(State(door): State<Arc<Door>>, params: Params) -> Resul
 /// An archive of images, written as it is sent.
 pub(super) async fn archive(door: &Door, names: Vec<String>) -> Result<Response, ApiError> {
     let engine = Arc::clone(&door.engine);
-    tars::stream(|to| async move { engine.save(names, to).await }).await
+    tars::stream("application/x-tar", |to| async move { engine.save(names, to).await }).await
 }
 
-/// `POST /images/NAME/push?tag=`.
+/// Docker's words for an image that can't be pushed because it is not there.
+fn not_here(error: EngineError, name: &Reference) -> ApiError {
+    let missing = matches!(error, EngineError::Image(StoreError::NotFound(_)));
+    let mut answer = ApiError::from(error);
+    if missing {
+        answer.body.message = format!("An image does not exist locally with the tag: {}", name.familiar_name());
+    }
+    answer
+}
+
+/// `POST /images/NAME/push?tag=`. Like docker's the answer begins before anything is known, so errors are its last line.
 pub(super) async fn push(
     door: Arc<Door>,
     name: &str,
@@ -42,8 +53,8 @@ pub(super) async fn push(
     let writer = lines.clone();
     lines::answer(lines, async move {
         let tag = name.tag().unwrap_or_default().to_owned();
-        // Refused before the first line, so that the answer has a status.
-        door.engine.image(&name.to_string())?;
+        writer.push(&JsonMessage::status("", format!("The push refers to repository [{}]", name.familiar_name())));
+        door.engine.image(&name.to_string()).map_err(|error| not_here(error, &name))?;
         let progress = writer.progress();
         let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
         writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
