@@ -104,6 +104,18 @@ impl Guest {
         Some(answer.map(BodyExt::boxed_unsync))
     }
 
+    /// An instance of an HTTP service that answers nothing, for benchmarks.
+    ///
+    /// # Errors
+    /// It can't be made, or this is no service.
+    #[doc(hidden)]
+    pub async fn instance(&self) -> wasmtime::Result<impl Sized> {
+        match &self.service {
+            Some(service) => service.fresh().await,
+            None => Err(wasmtime::Error::msg("it is no HTTP service")),
+        }
+    }
+
     /// Gives its container a place on a network.
     ///
     /// # Errors

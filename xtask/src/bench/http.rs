@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use sprat_tests::{Installation, example};
 
+use super::instantiate;
 use super::stats::median;
 use super::table::Table;
 
@@ -17,7 +18,7 @@ const SECONDS: &str = "3s";
 
 pub(super) fn measure(table: &mut Table) -> Result<()> {
     let wrk = sprat_tests::program("wrk").context("wrk is not installed (Debian's package)")?;
-    let plain = Plain::start()?;
+    let plain_server = Plain::start()?;
     let sprat = Installation::start();
     sprat.sprat(&["build", "-q", "-t", "web", &example("web").to_string_lossy()]).ok();
     let start = |name: &str, flags: &[&str]| -> Result<String> {
@@ -26,7 +27,7 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
         Ok(format!("http://{}/", sprat.sprat(&["port", name, "80"]).ok().lines().next().context("a port")?))
     };
     let servers = [
-        plain.url.clone(),
+        plain_server.url.clone(),
         start("fresh", &[])?,
         start("reused", &["--reuse", "1000"])?,
         start("ready", &["--ready", "64"])?,
@@ -46,6 +47,18 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
     table.note("HTTP service, instances that answer 1000 requests", thousands(reused));
     table.at_least("with reuse, against plain hyper", reused / plain, 0.7, "times");
     table.note("HTTP service, instances made ahead", thousands(ready));
+    drop((sprat, plain_server));
+    inside(table)
+}
+
+/// What the sandbox room's own benchmark tells.
+fn inside(table: &mut Table) -> Result<()> {
+    let bench = ["bench", "--package", "sprat-sandbox", "--bench", "requests"];
+    crate::run(Command::new("cargo").args(bench).stdout(Stdio::null()))?;
+    let figure = |name: &str| instantiate::median_us(&format!("requests_{name}"));
+    table.at_most("fresh wasi:http instance inside the worker, median", figure("instance")?, 4.5, "µs");
+    table.at_most("in-process service call (whole request and answer), fresh", figure("fresh")?, 15.0, "µs");
+    table.note("in-process service call, reused instance", format!("{:.2} µs", figure("reused")?));
     Ok(())
 }
 

@@ -31,7 +31,7 @@ enum Proxy {
 }
 
 /// A component's instance that answers requests, one after the other.
-pub(super) struct Instance {
+pub(crate) struct Instance {
     store: Store<Host>,
     proxy: Proxy,
     /// Requests that it answered.

@@ -190,12 +190,7 @@ async fn connection(service: Arc<Service>, stream: ServerStream, scheme: Scheme)
 
 fn server() -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(FIELDS);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES).max_headers(FIELDS);
     server
         .http2()
         .timer(TokioTimer::new())

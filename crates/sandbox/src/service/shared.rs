@@ -183,6 +183,13 @@ impl Service {
         }
     }
 
+    /// An instance that answers nothing.
+    pub(crate) async fn fresh(&self) -> wasmtime::Result<Instance> {
+        let place = self.core.request_places.take(0).ok_or_else(|| wasmtime::Error::msg("no place is free"))?;
+        let program = self.program().await.map_err(|refusal| wasmtime::Error::msg(refusal.to_string()))?;
+        Self::instantiate(&program, &self.parts, place).await
+    }
+
     /// What a call of its own ended with: keeps its instance if it may answer again, tells what went wrong.
     pub(super) fn finished(self: &Arc<Self>, finished: Finished) -> Result<(), Ended> {
         let Finished { instance, result, out_of_memory } = finished;
