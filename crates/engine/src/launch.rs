@@ -277,6 +277,7 @@ impl Core {
                 limits: record.terms().limits,
                 tty: spec.tty,
                 network: joined.spec,
+                service: spec.service,
             },
             log,
             open_stdin: spec.open_stdin,

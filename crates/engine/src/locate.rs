@@ -56,7 +56,9 @@ pub(crate) async fn prepare(
     wanted: &Wanted,
 ) -> Result<(ProgramRef, Artifact), EngineError> {
     let (program, artifact) = compile(facts, cache, wanted).await?;
-    check_kind(&program.path, &artifact)?;
+    if artifact.description.kind != Kind::HttpService {
+        check_kind(&program.path, &artifact)?;
+    }
     Ok((program, artifact))
 }
 
@@ -96,7 +98,7 @@ async fn compile(
 pub(crate) fn check_kind(path: &str, artifact: &Artifact) -> Result<(), EngineError> {
     let what = match artifact.description.kind {
         Kind::Command => return Ok(()),
-        Kind::HttpService => "it serves HTTP (wasi:http), which `run` does not serve yet",
+        Kind::HttpService => "it serves HTTP (wasi:http), and is no process: a container of its own serves it",
         Kind::Functions => "it only exports functions and has no entry point",
     };
     // "permission denied" is what docker's clients turn into exit status 126.

@@ -39,10 +39,30 @@ pub(crate) fn apply(spec: &mut ContainerSpec) -> Result<Vec<String>, EngineError
                 crate::networks::parse_egress(&value)?;
                 spec.egress = Some(value);
             }
+            _ if service(spec, &name, &value).ok_or_else(|| malformed("a number of the kind that it has"))? => {}
             _ => warnings.push(format!("{PREFIX}{name} has no effect")),
         }
     }
     Ok(warnings)
+}
+
+/// Applies a limit of HTTP services. `Some(false)`: it is none; `None`: its value is malformed.
+fn service(spec: &mut ContainerSpec, name: &str, value: &str) -> Option<bool> {
+    let service = &mut spec.service;
+    let number = || value.trim().parse::<u32>().ok();
+    match name {
+        "instances" => service.instances = number().filter(|n| *n > 0)?,
+        "queue" => service.queue = number()?,
+        "queue-timeout" => service.queue_ms = millis(value)?,
+        "request-timeout" => service.answer_ms = millis(value)?,
+        "stream-timeout" => service.stall_ms = millis(value)?,
+        "body-limit" => service.body_bytes = if value.trim() == "0" { 0 } else { bytes(value)? },
+        "reuse" => service.reuse = number().filter(|n| *n > 0)?,
+        "ready" => service.ready = number()?,
+        "connections" => service.connections = number().filter(|n| *n > 0)?,
+        _ => return Some(false),
+    }
+    Some(true)
 }
 
 /// `64m`, `1g`, `1.5gib`, `4096`.
@@ -105,6 +125,35 @@ mod tests {
     }
 
     #[test]
+    fn services_have_limits() {
+        let pairs = [
+            ("instances", "3"),
+            ("queue", "0"),
+            ("queue-timeout", "250ms"),
+            ("request-timeout", "5s"),
+            ("stream-timeout", "1m"),
+            ("body-limit", "1m"),
+            ("reuse", "1000"),
+            ("ready", "2"),
+            ("connections", "10"),
+        ];
+        let mut given = spec(&pairs);
+        assert!(apply(&mut given).unwrap().is_empty());
+        let expected = sprat_sandbox::ServiceSpec {
+            instances: 3,
+            queue: 0,
+            queue_ms: 250,
+            answer_ms: 5_000,
+            stall_ms: 60_000,
+            body_bytes: 1 << 20,
+            reuse: 1000,
+            ready: 2,
+            connections: 10,
+        };
+        assert_eq!(given.service, expected);
+    }
+
+    #[test]
     fn odd_values_are_refused_and_unknown_names_are_told() {
         for pair in [
             ("isolation", "vm"),
@@ -113,6 +162,11 @@ mod tests {
             ("wall-clock", "0"),
             ("cpu", "1e99"),
             ("egress", "a b"),
+            ("instances", "0"),
+            ("reuse", "0"),
+            ("queue", "-1"),
+            ("queue-timeout", "soon"),
+            ("body-limit", "much"),
         ] {
             assert!(apply(&mut spec(&[pair])).is_err(), "{pair:?}");
         }

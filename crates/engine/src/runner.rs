@@ -67,6 +67,7 @@ impl WorkerRunner {
             Err(EngineError::ProgramNotFound(name)) => (name.clone(), self.lent(name, &wanted).await?),
             Err(error) => return Err(error),
         };
+        locate::check_kind(&path, &artifact)?;
         let description = &artifact.description;
         // The permit is the leave to start what follows.
         let _permit = gate::check(&Candidate { program: &description.sha256, image: &facts.data.id })?;
@@ -96,6 +97,7 @@ impl WorkerRunner {
             limits: settle::limits(&ContainerSpec::default(), self.core.config.default_memory),
             tty: false,
             network: <_>::default(),
+            service: <_>::default(),
         };
         let request =
             StartRequest { id: id.clone(), spec, log: None, open_stdin: false, stdin_once: false, size: None };

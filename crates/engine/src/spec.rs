@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sprat_image::Healthcheck;
+use sprat_sandbox::ServiceSpec;
 
 use crate::EndpointRequest;
 
@@ -93,6 +94,8 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<String>,
     /// Replaces the image's.
     pub healthcheck: Option<Healthcheck>,
+    /// Limits of a program that is an HTTP service.
+    pub service: ServiceSpec,
     /// What the door that made the container wants to see again; opaque here, kept in the store and not in memory.
     #[serde(skip)]
     pub door_data: String,

@@ -95,8 +95,15 @@ fn benchmarks(criterion: &mut Criterion) {
     let folder = tempfile::TempDir::new().expect("temporary folder");
     let key = folder.path().join("key");
     std::fs::write(&key, [7; 32]).expect("key");
-    let options =
-        SandboxOptions { slots: 1000, process_slots: 0, max_memory: 1 << 30, key, shared: true, further: None };
+    let options = SandboxOptions {
+        slots: 1000,
+        process_slots: 0,
+        request_slots: 64,
+        max_memory: 1 << 30,
+        key,
+        shared: true,
+        further: None,
+    };
     let sandbox = Sandbox::new(options).expect("sandbox");
     let programs = [
         ("core", program(&sandbox, &runtime, "core", &wat::parse_str(CORE).expect("valid"), Wasi::P1)),
@@ -115,6 +122,7 @@ fn benchmarks(criterion: &mut Criterion) {
             limits: Limits::default(),
             tty: false,
             network: <_>::default(),
+            service: <_>::default(),
         };
         let stdio = || Stdio { input: None, output: Arc::new(Nowhere) };
         criterion.bench_function(&format!("instantiate/{name}"), |bencher| {

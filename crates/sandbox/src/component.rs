@@ -6,15 +6,13 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::{TrappableError, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::context::{Context, Parts};
-use crate::control::Control;
-use crate::egress::DenyEgress;
+use crate::context::Context;
 use crate::files::{Access, Create, Descriptor, Errno, FileView, Follow, Kind, Stat};
 use crate::limiter::Limiter;
 use crate::network::{GuestNetwork, SocketError, SocketPlace};
+use crate::outgoing::{Outgoing, Trace};
 use crate::p2::ProcessesHost;
-use crate::standard::Standard;
-use crate::start::Given;
+use crate::surroundings::Surroundings;
 use crate::working::Folder;
 
 /// Resources (handles on the host's side) that a guest may have at once beside open files.
@@ -22,64 +20,49 @@ const MAX_RESOURCES: usize = 1 << 16;
 
 /// The host's side of one component.
 pub(crate) struct Host {
-    pub(crate) control: Arc<Control>,
     pub(crate) limiter: Limiter,
-    pub(crate) standard: Arc<Standard>,
-    files: Arc<FileView>,
-    network: Arc<GuestNetwork>,
-    /// The working folder and its absolute path, unless it is the root.
-    working: Option<(Descriptor, String)>,
+    pub(crate) around: Arc<Surroundings>,
     table: ResourceTable,
     wasi: Context,
     http: WasiHttpCtx,
-    egress: DenyEgress,
+    outgoing: Outgoing,
 }
 
 impl Host {
-    /// The host of a component that is given this.
-    pub(crate) fn new(given: Given) -> Self {
-        let standard = Standard::new(given.streams, Arc::clone(&given.files));
-        let wasi = Context::new(Parts {
-            standard: Arc::clone(&standard),
-            control: Arc::clone(&given.control),
-            env: given.env,
-            cwd: given.working.as_ref().map(|(_, path)| path.clone()),
-        });
+    /// The host of an instance with these surroundings.
+    pub(crate) fn new(around: Arc<Surroundings>, limiter: Limiter) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        Self {
-            control: given.control,
-            limiter: given.limiter,
-            standard,
-            files: given.files,
-            network: given.network,
-            working: given.working,
-            table,
-            wasi,
-            http: WasiHttpCtx::new(),
-            egress: DenyEgress,
-        }
+        let outgoing = Outgoing::new(Arc::clone(&around.network));
+        Self { limiter, around, table, wasi: Context::default(), http: WasiHttpCtx::new(), outgoing }
+    }
+
+    /// A request begins, whose trace goes along with what its guest sends.
+    pub(crate) fn begin(&mut self, trace: Option<Trace>) {
+        self.outgoing.follow(trace);
     }
 
     /// What the file interfaces work on.
     pub(crate) fn files(&mut self) -> FilesHost<'_> {
-        FilesHost { view: &self.files, working: self.working.as_ref(), table: &mut self.table }
+        let around = &*self.around;
+        FilesHost { view: &around.files, working: around.working.as_ref(), table: &mut self.table }
     }
 
     /// What `sprat:process` works on.
     pub(crate) fn processes(&mut self) -> ProcessesHost<'_> {
+        let around = &*self.around;
         ProcessesHost {
-            control: &self.control,
-            files: &self.files,
-            standard: &self.standard,
-            working: self.working.as_ref().map_or("/", |(_, path)| path),
+            control: &around.control,
+            files: &around.files,
+            standard: &around.standard,
+            working: around.cwd().unwrap_or("/"),
             table: &mut self.table,
         }
     }
 
     /// What the socket interfaces work on.
     pub(crate) fn sockets(&mut self) -> SocketsHost<'_> {
-        SocketsHost { network: &self.network, files: &self.files, table: &mut self.table }
+        SocketsHost { network: &self.around.network, files: &self.around.files, table: &mut self.table }
     }
 }
 
@@ -106,13 +89,13 @@ impl HasData for HasSockets {
 
 impl WasiView for Host {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: self.wasi.get(), table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.get(&self.around), table: &mut self.table }
     }
 }
 
 impl WasiHttpView for Host {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.egress, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 }
 

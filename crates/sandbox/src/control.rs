@@ -25,6 +25,8 @@ pub(crate) struct Control {
     started: Instant,
     /// 0, or the exit status that a stop request asks for.
     stop: AtomicU8,
+    /// A kill was asked for: who ends by and by ends at once.
+    killed: AtomicBool,
     waker: AtomicWaker,
     memory: AtomicU64,
     peak_memory: AtomicU64,
@@ -88,6 +90,7 @@ impl Control {
             args,
             started: Instant::now(),
             stop: AtomicU8::new(0),
+            killed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             memory: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
@@ -145,9 +148,15 @@ impl Control {
 
     pub(crate) fn request_stop(&self, why: Stop) {
         let first = self.stop.compare_exchange(0, why.status(), Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        if first {
+        let at_once = why == Stop::Kill && !self.killed.swap(true, Ordering::SeqCst);
+        if first || at_once {
             self.waker.wake();
         }
+    }
+
+    /// It is to end at once, whatever was asked before.
+    pub(crate) fn kill_requested(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
     }
 
     /// The status that a stop request asked for.
@@ -232,7 +241,7 @@ impl Control {
             Membership::First(group) => group.network_usage(),
             Membership::Further(_) => NetworkUsage::default(),
         };
-        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes, network }
+        Usage { memory_bytes, peak_memory_bytes, cpu_us: cpu_ns / 1000, open_files, disk_bytes, network, service: None }
     }
 
     /// It as one of its container's processes.

@@ -24,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) places: Places,
     /// For their further processes.
     pub(crate) process_places: Places,
+    /// For instances that answer requests.
+    pub(crate) request_places: Places,
     /// One a variant, made when the first program needs it.
     runtimes: [Mutex<Option<Arc<Runtime>>>; 4],
     pub(crate) network: Arc<Network>,
@@ -44,6 +46,7 @@ impl Core {
             ticker: Arc::new(ticker),
             places: Places::new(options.slots),
             process_places: Places::new(options.process_slots),
+            request_places: Places::new(options.request_slots),
             runtimes: Default::default(),
             network: Arc::default(),
             programs: Cache::new(),

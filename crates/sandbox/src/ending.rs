@@ -35,7 +35,7 @@ fn low_byte(status: u32) -> u8 {
 }
 
 /// Cause and wasm backtrace.
-fn text(error: &wasmtime::Error) -> String {
+pub(crate) fn text(error: &wasmtime::Error) -> String {
     let mut text = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => format!("error: {}", error.root_cause()),

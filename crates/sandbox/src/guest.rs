@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::control::Control;
-use crate::{EndpointSpec, Exit, NetworkError, NetworkUsage, ProcessStatus};
+use crate::service::Service;
+use crate::{EndpointSpec, Exit, NetworkError, NetworkUsage, ProcessStatus, ServiceUsage};
 
 /// Why a guest is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,17 +51,26 @@ pub struct Usage {
     /// What its network moved and refused.
     #[serde(default)]
     pub network: NetworkUsage,
+    /// What it did as an HTTP service, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceUsage>,
 }
 
 /// A program being run. Dropping it does not end it.
 #[derive(Debug, Clone)]
 pub struct Guest {
     control: Arc<Control>,
+    service: Option<Arc<Service>>,
 }
 
 impl Guest {
     pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control }
+        Self { control, service: None }
+    }
+
+    /// A guest that is an HTTP service.
+    pub(crate) fn service(control: Arc<Control>, service: Arc<Service>) -> Self {
+        Self { control, service: Some(service) }
     }
 
     pub(crate) fn control(&self) -> &Arc<Control> {
@@ -77,7 +91,29 @@ impl Guest {
     /// What it uses now. For the first program of a container: what all its processes use together.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.control.usage()
+        Usage { service: self.service.as_ref().map(|service| service.usage()), ..self.control.usage() }
+    }
+
+    /// Hands a request to it, if it is an HTTP service.
+    pub async fn request<B>(&self, request: http::Request<B>) -> Option<http::Response<WasiBody>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<wasmtime_wasi_http::Error>,
+    {
+        let answer = self.service.as_ref()?.handle(request, Scheme::Http).await;
+        Some(answer.map(BodyExt::boxed_unsync))
+    }
+
+    /// An instance of an HTTP service that answers nothing, for benchmarks.
+    ///
+    /// # Errors
+    /// It can't be made, or this is no service.
+    #[doc(hidden)]
+    pub async fn instance(&self) -> wasmtime::Result<impl Sized> {
+        match &self.service {
+            Some(service) => service.fresh().await,
+            None => Err(wasmtime::Error::msg("it is no HTTP service")),
+        }
     }
 
     /// Gives its container a place on a network.

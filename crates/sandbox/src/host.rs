@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sprat_program::Variant;
+use sprat_program::{Kind, Variant};
 use tokio::runtime::Handle;
 
 use crate::core::Core;
@@ -12,7 +12,9 @@ use crate::files::Errno;
 use crate::prepared::{Prepared, check_command};
 use crate::process::table::Refused;
 use crate::run::{self, Task};
+use crate::service::{Parts, Service};
 use crate::start::{Claim, Given};
+use crate::surroundings::Surroundings;
 use crate::{Guest, Network, NetworkError, ProcessSpec, ProgramSpec, Resolver, Spec, Stdio};
 
 /// What all guests of one process share. Cheap to clone.
@@ -28,6 +30,8 @@ pub struct SandboxOptions {
     pub slots: u32,
     /// Further processes of all containers at once. An eighth of them is kept for those that are started from outside.
     pub process_slots: u32,
+    /// Instances of HTTP services that answer, or wait for a request, at once.
+    pub request_slots: u32,
     /// Largest linear memory of a guest in bytes; a guest's own limit may be lower.
     pub max_memory: u64,
     /// The key file of the sealed cache.
@@ -42,7 +46,8 @@ pub struct SandboxOptions {
 impl SandboxOptions {
     /// Programs of this variant that may run at once.
     pub(crate) const fn slots_of(&self, variant: Variant) -> u32 {
-        let first = if variant.interruptible == self.shared { self.slots } else { 0 };
+        let first = self.slots.saturating_add(self.request_slots);
+        let first = if variant.interruptible == self.shared { first } else { 0 };
         first.saturating_add(if variant.interruptible { self.process_slots } else { 0 })
     }
 }
@@ -124,13 +129,28 @@ impl Sandbox {
     /// As [`Sandbox::start`], and if the sockets are not as many as the ports, or no sockets.
     pub async fn start_with(&self, spec: Spec, stdio: Stdio, outside: Outside) -> Result<Guest, SandboxError> {
         let core = &self.core;
-        check_command(&spec.program)?;
+        let is_service = spec.program.kind == Kind::HttpService;
+        if !is_service {
+            check_command(&spec.program)?;
+        }
         let place = core.places.take(0).ok_or(SandboxError::Full(core.places.all()))?;
         let program = core.program(&spec.program, false).await?;
+        if is_service != matches!(*program, Prepared::Service(_)) {
+            let what = if is_service { "no HTTP service" } else { "an HTTP service, no command" };
+            return Err(SandboxError::NotACommand(format!("the program is {what}")));
+        }
         let tree = core.tree(&spec.files.layers).await?;
         let wall_clock_ms = spec.limits.wall_clock_ms;
         let interruptible = spec.program.variant.interruptible;
+        let (limits, source) = (spec.service, is_service.then(|| spec.program.clone()));
         let given = Given::first(spec, stdio, outside, tree, core)?;
+        if let Some(source) = source {
+            let listeners = given.network.listen_for_service()?;
+            let (around, _) = Surroundings::new(given);
+            let parts = Parts { around, interruptible };
+            let service = Arc::new(Service::new(Arc::clone(core), (source, &program), parts, limits));
+            return Ok(run::spawn_service(service, listeners, wall_clock_ms, place));
+        }
         let task = Task { program, ticker: Arc::clone(&core.ticker), wall_clock_ms, interruptible, place };
         Ok(run::spawn(task, given, None))
     }

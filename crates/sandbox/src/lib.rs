@@ -10,7 +10,6 @@ mod context;
 mod control;
 mod conversions;
 mod core;
-mod egress;
 mod ending;
 mod exit;
 pub mod files;
@@ -20,6 +19,7 @@ mod host;
 mod limiter;
 mod limits;
 mod network;
+mod outgoing;
 mod p1;
 mod p2;
 mod p3;
@@ -27,11 +27,14 @@ mod place;
 mod prepared;
 mod process;
 mod run;
+mod service;
 mod spec;
 mod standard;
 mod start;
 mod stdio;
+mod surroundings;
 mod ticker;
+mod tls;
 mod turn;
 mod working;
 
@@ -46,5 +49,6 @@ pub use network::{
     PublishedPort, RemoteMember,
 };
 pub use process::{ProcessSpec, ProcessStatus, Resolver, Resolving, Unresolved, Wanted};
+pub use service::{ServiceSpec, ServiceUsage};
 pub use spec::{FilesSpec, Mount, MountSource, ProgramSpec, Spec, User};
 pub use stdio::{Input, InputChunk, Output, Stdio, Stream};

@@ -23,16 +23,28 @@ pub(crate) struct Limiter {
     table: u64,
     /// What the last granted growth added, taken back if the engine could not do it.
     growth: u64,
+    /// Some memory was refused.
+    denied: bool,
 }
 
 impl Limiter {
     /// Limits of the container of a guest.
     pub(crate) const fn new(control: Arc<Control>) -> Self {
-        Self { control, memory: 0, table: 0, growth: 0 }
+        Self { control, memory: 0, table: 0, growth: 0, denied: false }
     }
 }
 
 impl Limiter {
+    /// Its instances were refused memory.
+    pub(crate) const fn denied(&self) -> bool {
+        self.denied
+    }
+
+    fn deny(&mut self) {
+        self.denied = true;
+        self.control.deny_memory();
+    }
+
     /// Takes memory that is not linear memory, until the guest ends. False: the limit does not allow it.
     pub(crate) fn charge(&mut self, bytes: u64) -> bool {
         let taken = self.control.group().take_memory(bytes);
@@ -58,7 +70,7 @@ impl ResourceLimiter for Limiter {
         let growth = (desired as u64).saturating_sub(current as u64);
         let group = self.control.group();
         if !group.take_memory(growth) {
-            self.control.deny_memory();
+            self.deny();
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
@@ -76,7 +88,7 @@ impl ResourceLimiter for Limiter {
         self.control.group().give_memory(growth);
         self.memory = self.memory.saturating_sub(growth);
         self.control.set_memory(self.memory);
-        self.control.deny_memory();
+        self.deny();
         Ok(())
     }
 

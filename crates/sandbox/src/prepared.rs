@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use sprat_program::{Code, Kind, ProgramError, Variant, Wasi, offers_function, offers_interface};
+use sprat_program::{Code, Kind, ProgramError, Variant, offers_function, offers_interface};
 use wasmtime::component::{self, Component};
 use wasmtime::{Engine, InstancePre, Module, ModuleExport, Store};
 
 use crate::component::Host;
+use crate::service::ProxyPre;
 use crate::start::Given;
+use crate::surroundings::Surroundings;
 use crate::{Exit, ProgramSpec, SandboxError, SandboxOptions, ending, p1, p2, p3, run};
 
 /// The entry point of a core module.
@@ -18,7 +20,6 @@ pub(crate) struct Runtime {
     engine: Engine,
     core: wasmtime::Linker<p1::Process>,
     components: component::Linker<Host>,
-    concurrent: bool,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -39,7 +40,7 @@ impl Runtime {
         let core = p1::linker(&engine).map_err(|error| engine_failed(&error))?;
         let components = if variant.concurrent { p3::linker(&engine) } else { p2::linker(&engine) };
         let components = components.map_err(|error| engine_failed(&error))?;
-        Ok(Self { engine, core, components, concurrent: variant.concurrent })
+        Ok(Self { engine, core, components })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -74,8 +75,16 @@ impl Runtime {
         let pre =
             self.components.instantiate_pre(component).map_err(|error| component_link_error(component, &error))?;
         let no_run = |error: wasmtime::Error| ProgramError::Unsupported(format!("{error:#}"));
-        if self.concurrent && exports_run_of(component, "0.3") {
+        if exports(component, "wasi:cli/run@0.3") {
             Ok(Prepared::Concurrent(p3::CommandPre::new(pre).map_err(no_run)?))
+        } else if exports(component, "wasi:cli/run@") {
+            Ok(Prepared::Component(p2::CommandPre::new(pre).map_err(no_run)?))
+        } else if exports(component, "wasi:http/handler@0.3") {
+            let service = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre).map_err(no_run)?;
+            Ok(Prepared::Service(ProxyPre::P3(service)))
+        } else if exports(component, "wasi:http/incoming-handler@") {
+            let service = wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(no_run)?;
+            Ok(Prepared::Service(ProxyPre::P2(service)))
         } else {
             Ok(Prepared::Component(p2::CommandPre::new(pre).map_err(no_run)?))
         }
@@ -87,10 +96,9 @@ fn plain_call(function: &wasmtime::FuncType) -> bool {
     function.params().len() == 0 && function.results().len() == 0
 }
 
-/// The component exports `wasi:cli/run` of this version.
-fn exports_run_of(component: &Component, version: &str) -> bool {
-    let exported = format!("wasi:cli/run@{version}");
-    component.component_type().exports(component.engine()).any(|(name, _)| name.starts_with(&exported))
+/// The component exports an interface whose name begins so.
+fn exports(component: &Component, interface: &str) -> bool {
+    component.component_type().exports(component.engine()).any(|(name, _)| name.starts_with(interface))
 }
 
 /// Why a component can't be linked, likewise.
@@ -137,6 +145,8 @@ pub(crate) enum Prepared {
     Component(p2::CommandPre<Host>),
     /// A component that speaks WASI 0.3.
     Concurrent(p3::CommandPre<Host>),
+    /// A component that is an HTTP service.
+    Service(ProxyPre),
 }
 
 impl std::fmt::Debug for Prepared {
@@ -145,6 +155,7 @@ impl std::fmt::Debug for Prepared {
             Self::Core { .. } => "Core",
             Self::Component(_) => "Component",
             Self::Concurrent(_) => "Concurrent",
+            Self::Service(_) => "Service",
         })
     }
 }
@@ -177,15 +188,18 @@ impl Prepared {
             Self::Component(pre) => {
                 let mut store = component_store(pre.engine(), given, interruptible);
                 let command = pre.instantiate_async(&mut store).await;
-                let command = command.map_err(|error| ending::of_instantiation(&error, &store.data().control))?;
+                let command =
+                    command.map_err(|error| ending::of_instantiation(&error, &store.data().around.control))?;
                 Ok(Instantiated::Component(store, command))
             }
             Self::Concurrent(pre) => {
                 let mut store = component_store(pre.engine(), given, interruptible);
                 let command = pre.instantiate_async(&mut store).await;
-                let command = command.map_err(|error| ending::of_instantiation(&error, &store.data().control))?;
+                let command =
+                    command.map_err(|error| ending::of_instantiation(&error, &store.data().around.control))?;
                 Ok(Instantiated::Concurrent(store, command))
             }
+            Self::Service(_) => Err(Exit::Failed("the program is an HTTP service, not a command".into())),
         }
     }
 
@@ -210,7 +224,13 @@ impl Prepared {
 }
 
 fn component_store(engine: &Engine, given: Given, interruptible: bool) -> Store<Host> {
-    let mut store = run::store(engine, Host::new(given), interruptible);
+    let (around, limiter) = Surroundings::new(given);
+    host_store(engine, Host::new(around, limiter), interruptible)
+}
+
+/// A store of a component's instance.
+pub(crate) fn host_store(engine: &Engine, host: Host, interruptible: bool) -> Store<Host> {
+    let mut store = run::store(engine, host, interruptible);
     store.limiter(|host| &mut host.limiter);
     store
 }
@@ -230,30 +250,24 @@ async fn run_core(mut store: Store<p1::Process>, instance: wasmtime::Instance, s
 
 /// How `wasi:cli/run` ended, when all that the guest wrote is taken.
 async fn component_exit(store: Store<Host>, called: wasmtime::Result<Result<(), ()>>) -> Exit {
-    let host = store.data();
-    let (standard, control) = (Arc::clone(&host.standard), Arc::clone(&host.control));
+    let around = Arc::clone(&store.data().around);
     drop(store);
-    standard.drain().await;
+    around.standard.drain().await;
     match called {
         Ok(Ok(())) => Exit::Code(0),
         Ok(Err(())) => Exit::Code(1),
-        Err(error) => ending::of_error(&error, &control),
+        Err(error) => ending::of_error(&error, &around.control),
     }
 }
 
 /// Checks that a program is a command.
 pub(crate) fn check_command(program: &ProgramSpec) -> Result<(), SandboxError> {
-    let what = match (program.kind, program.wasi) {
-        (Kind::Command, _) => return Ok(()),
-        (Kind::HttpService, Wasi::P3) => {
-            "this program is an HTTP service (wasi:http/handler); serving it is not built yet"
+    let what = match program.kind {
+        Kind::Command => return Ok(()),
+        Kind::HttpService => {
+            "this program is an HTTP service (wasi:http); a container of its own serves it, but it is no process"
         }
-        (Kind::HttpService, _) => {
-            "this program is an HTTP service (wasi:http/incoming-handler); serving it is not built yet"
-        }
-        (Kind::Functions, _) => {
-            "this program exports only functions, it has no entry point (`_start` or `wasi:cli/run`)"
-        }
+        Kind::Functions => "this program exports only functions, it has no entry point (`_start` or `wasi:cli/run`)",
     };
     Err(SandboxError::NotACommand(format!("{what}: only commands can be run")))
 }

@@ -9,8 +9,10 @@ use crate::control::Control;
 use crate::core::Core;
 use crate::files::FileView;
 use crate::handle::Handle;
+use crate::network::Listener;
 use crate::place::Place;
 use crate::prepared::Prepared;
+use crate::service::{self, Service};
 use crate::start::{Claim, Given};
 use crate::ticker::Ticker;
 use crate::turn::{Cut, take_turns};
@@ -59,6 +61,25 @@ pub(crate) fn spawn(task: Task, given: Given, claim: Option<Claim>) -> Guest {
     Guest::new(control)
 }
 
+/// Starts the task of a container that is an HTTP service, on the current runtime.
+pub(crate) fn spawn_service(
+    service: Arc<Service>,
+    listeners: Vec<Arc<Listener>>,
+    wall_clock_ms: u64,
+    place: Place,
+) -> Guest {
+    let control = Arc::clone(service.control());
+    let guest = Guest::service(Arc::clone(&control), Arc::clone(&service));
+    let ending = Ending(Arc::clone(&control));
+    tokio::spawn(async move {
+        let exit = service::serve(service, listeners, wall_clock_ms).await;
+        ending.0.group().close().await;
+        drop(place);
+        ending.0.end(exit);
+    });
+    guest
+}
+
 /// Starts a further process, where such processes run.
 pub(crate) fn spawn_further(core: &Core, program: Arc<Prepared>, place: Place, given: Given, claim: Claim) -> Guest {
     let ticker = Arc::clone(&core.ticker);
@@ -87,7 +108,7 @@ async fn run(task: Task, given: Given) -> (Exit, Place) {
 }
 
 /// Writes a trap's text to the guest's stderr, unless the guest is being stopped.
-async fn report(errors: &Handle, files: &FileView, control: &Control, text: &str) {
+pub(crate) async fn report(errors: &Handle, files: &FileView, control: &Control, text: &str) {
     let line = format!("{text}\n");
     let mut rest = line.as_bytes();
     while !rest.is_empty() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sprat_program::{Encoding, Kind, Variant, Wasi};
 
-use crate::{Limits, NetworkSpec};
+use crate::{Limits, NetworkSpec, ServiceSpec};
 
 /// Everything a guest is given; what is not here it cannot reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Spec {
     /// What it is given of networks; by default a loopback of its own.
     #[serde(default)]
     pub network: NetworkSpec,
+    /// The limits of a program that is an HTTP service.
+    #[serde(default)]
+    pub service: ServiceSpec,
 }
 
 /// A compiled program in the sealed cache.

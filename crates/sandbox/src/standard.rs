@@ -31,6 +31,12 @@ pub(crate) struct Standard {
     waiting: [Mutex<Bytes>; 2],
 }
 
+impl std::fmt::Debug for Standard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Standard").finish_non_exhaustive()
+    }
+}
+
 impl Standard {
     pub(crate) fn new(streams: Streams, files: Arc<FileView>) -> Arc<Self> {
         Arc::new(Self { streams, files, waiting: Default::default() })

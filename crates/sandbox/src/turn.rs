@@ -69,7 +69,7 @@ pub(crate) async fn take_turns<F: Future>(
 }
 
 /// One turn: its CPU time in nanoseconds and its result.
-fn turn<F: Future>(
+pub(crate) fn turn<F: Future + ?Sized>(
     call: Pin<&mut F>,
     cx: &mut Context<'_>,
     control: &Control,
@@ -116,7 +116,7 @@ impl Share {
     }
 
     /// CPU time was used.
-    fn used(&self, time: Duration) {
+    pub(crate) fn used(&self, time: Duration) {
         let mut account = self.account.lock();
         account.used = account.used.saturating_add(time);
     }
@@ -163,18 +163,22 @@ impl<'a> Clock<'a> {
 
     /// The share of this period is used up; wakes when the next begins.
     fn share_used_up(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(share) = self.share else { return false };
-        loop {
-            let Some(end) = share.held_until() else {
-                self.hold = None;
-                return false;
-            };
-            let hold = self.hold.get_or_insert_with(|| Box::pin(sleep_until(end)));
-            if hold.as_mut().poll(cx).is_pending() {
-                return true;
-            }
-            self.hold = None;
+        self.share.is_some_and(|share| held(share, &mut self.hold, cx))
+    }
+}
+
+/// Whether a share is used up; wakes when its next period begins. `hold` is kept between calls.
+pub(crate) fn held(share: &Share, hold: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
+    loop {
+        let Some(end) = share.held_until() else {
+            *hold = None;
+            return false;
+        };
+        let waiting = hold.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if waiting.as_mut().poll(cx).is_pending() {
+            return true;
         }
+        *hold = None;
     }
 }
 

@@ -201,6 +201,7 @@ pub(crate) fn request(id: &str, script: &[&str]) -> StartRequest {
             limits: Limits::default(),
             tty: false,
             network: <_>::default(),
+            service: <_>::default(),
         },
         log: None,
         open_stdin: false,

@@ -29,6 +29,7 @@ mod mounts;
 mod networks;
 mod reaper;
 mod registry;
+mod services;
 mod sources;
 mod toolbox;
 

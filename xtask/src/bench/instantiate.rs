@@ -18,16 +18,22 @@ pub(super) fn measure(table: &mut Table) -> Result<()> {
             .stdout(Stdio::null()),
     )?;
     for (name, kind, bound) in FIGURES {
-        let path = crate::target().join("criterion").join(format!("instantiate_{name}")).join("new/estimates.json");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
-        let estimates: Value = serde_json::from_str(&text)?;
-        let ns = estimates.pointer("/median/point_estimate").and_then(Value::as_f64).context("a median")?;
+        let us = median_us(&format!("instantiate_{name}"))?;
         table.at_most(
             format!("fresh instance inside the worker (store and instance): {kind}, median"),
-            ns / 1e3,
+            us,
             bound,
             "µs",
         );
     }
     Ok(())
+}
+
+/// The median that criterion measured, in microseconds.
+pub(super) fn median_us(name: &str) -> Result<f64> {
+    let path = crate::target().join("criterion").join(name).join("new/estimates.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    let estimates: Value = serde_json::from_str(&text)?;
+    let ns = estimates.pointer("/median/point_estimate").and_then(Value::as_f64).context("a median")?;
+    Ok(ns / 1e3)
 }

@@ -6,6 +6,7 @@ mod api;
 mod clients;
 mod crowd;
 mod dockerd;
+mod http;
 mod instantiate;
 mod kernels;
 mod processes;
@@ -22,12 +23,13 @@ use table::Table;
 /// A group of figures.
 type Group = (&'static str, fn(&mut Table) -> Result<()>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("processes", processes::measure),
     ("api", api::measure),
     ("crowd", crowd::measure),
     ("clients", clients::measure),
     ("services", services::measure),
+    ("http", http::measure),
     ("instantiate", instantiate::measure),
     ("kernels", kernels::measure),
 ];

@@ -47,9 +47,10 @@ pub(super) fn build(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, 
         crates += 1;
         activity.say(&format!("Compiling {} for {target} ({crates} crates)", text("/target/name")));
         let executable = PathBuf::from(text("/executable"));
-        if executable.extension().is_some_and(|e| e == "wasm") {
+        if is_wasm(&executable) {
             programs.push(executable);
         }
+        programs.extend(library(&message, folder));
     }
     let status = child.wait()?;
     let notes = notes.and_then(|thread| thread.join().ok()).unwrap_or_default();
@@ -62,9 +63,23 @@ pub(super) fn build(folder: &Path, activity: &Activity) -> Result<Vec<PathBuf>, 
     }
     if programs.is_empty() {
         return Err(CliError::new(format!("the Cargo project {} has no program", folder.display()))
-            .fix("give it a src/main.rs or a [[bin]] target"));
+            .fix("give it a src/main.rs, a [[bin]] target, or, for an HTTP service, a library of crate-type cdylib"));
     }
     Ok(programs)
+}
+
+fn is_wasm(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wasm")
+}
+
+/// The component that a library of the project became: a program without a `main` is one, an HTTP service for example.
+fn library(message: &Value, folder: &Path) -> Option<PathBuf> {
+    let kinds = message.pointer("/target/crate_types").and_then(Value::as_array)?;
+    let manifest = Path::new(message.pointer("/manifest_path").and_then(Value::as_str)?);
+    let own = folder.canonicalize().is_ok_and(|folder| manifest.starts_with(folder));
+    let files = message.pointer("/filenames").and_then(Value::as_array)?;
+    let mut files = files.iter().filter_map(Value::as_str).map(PathBuf::from);
+    if own && kinds.iter().any(|kind| kind == "cdylib") { files.find(|file| is_wasm(file)) } else { None }
 }
 
 /// Reads a pipe to its end beside us, so that neither side waits for the other.

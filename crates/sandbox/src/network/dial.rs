@@ -13,6 +13,7 @@ use super::listener::{Listener, NotQueued};
 use super::ports::Bound;
 use super::route::Route;
 use super::stack::Stack;
+use crate::service::Service;
 
 /// A connection being made.
 pub(crate) enum Dial {
@@ -52,6 +53,11 @@ impl Stack {
             }
             Err(error) => Dial::Done(Err(error)),
         }
+    }
+
+    /// The HTTP service of this process that is at an address.
+    pub(crate) fn service(self: &Arc<Self>, to: SocketAddr) -> Option<Arc<Service>> {
+        self.neighbour(to)?.ports.listener(to)?.service()
     }
 
     fn dial_outside_from(self: &Arc<Self>, socket: HostSocket, to: SocketAddr) -> Dial {

@@ -17,6 +17,9 @@ use crate::Output;
 /// Ports of which a program that can't open sockets is given listening ones.
 const MAX_EXPOSED: usize = 128;
 
+/// The port of an HTTP service that exposes none.
+const HTTP: u16 = 80;
+
 /// A container's network, shared by all its processes.
 pub(crate) struct GuestNetwork {
     stack: OnceLock<Arc<Stack>>,
@@ -106,17 +109,32 @@ impl GuestNetwork {
         &self.exposed
     }
 
+    /// Listens for an HTTP service: on the exposed ports, or on port 80.
+    ///
+    /// # Errors
+    /// A port is taken, or there is no network.
+    pub(crate) fn listen_for_service(&self) -> std::result::Result<Vec<Arc<Listener>>, NetworkError> {
+        let ports = if self.exposed.is_empty() { &[HTTP][..] } else { &self.exposed };
+        let listen = |port: &u16| {
+            self.listen(*port)
+                .map_err(|error| NetworkError::Socket { port: format!("{port}/tcp"), reason: error.to_string() })
+        };
+        ports.iter().map(listen).collect()
+    }
+
+    fn listen(&self, port: u16) -> Result<Arc<Listener>> {
+        let stack = self.stack()?;
+        let address = (Ipv4Addr::UNSPECIFIED, port).into();
+        let binding = if stack.mode == NetworkMode::Host {
+            Binding::Host(host_sockets::bind_tcp(address)?)
+        } else {
+            Binding::Own(stack.bind(Protocol::Tcp, address)?)
+        };
+        stack.listen(binding, BACKLOG)
+    }
+
     /// Listens on them; nothing stands for a port that is taken.
     pub(crate) fn listen_exposed(&self) -> impl Iterator<Item = Option<Arc<Listener>>> {
-        self.exposed.iter().map(|port| {
-            let stack = self.stack().ok()?;
-            let address = (Ipv4Addr::UNSPECIFIED, *port).into();
-            let binding = if stack.mode == NetworkMode::Host {
-                Binding::Host(host_sockets::bind_tcp(address).ok()?)
-            } else {
-                Binding::Own(stack.bind(Protocol::Tcp, address).ok()?)
-            };
-            stack.listen(binding, BACKLOG).ok()
-        })
+        self.exposed.iter().map(|port| self.listen(*port).ok())
     }
 }

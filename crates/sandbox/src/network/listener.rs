@@ -6,18 +6,19 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::code::{Result, SocketError};
 use super::connection::{Connection, Established};
 use super::counters::Counters;
 use super::ports::Bound;
 use super::wakers::Wakers;
+use crate::service::Service;
 
 /// Connections that wait to be accepted, if the guest names no number.
 pub(crate) const BACKLOG: u32 = 128;
@@ -42,6 +43,8 @@ pub(crate) struct Listener {
     /// The guest is told this for the local address of what sockets of the host accept.
     own: SocketAddr,
     bound: Option<Bound>,
+    /// The HTTP service that accepts here: requests can be handed to it without a connection.
+    service: OnceLock<Weak<Service>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,15 @@ impl State {
             None => self.callers.push_back((number, cx.waker().clone())),
         }
     }
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    /// From a guest.
+    Memory(Established),
+    /// From this address, through a socket of the host.
+    Kernel(TcpStream, SocketAddr),
 }
 
 /// Why a connection is not in the backlog.
@@ -99,7 +111,7 @@ impl Listener {
             closed: false,
             first: 0,
         };
-        Arc::new(Self { state: Mutex::new(state), kernel, counters, local, own, bound })
+        Arc::new(Self { state: Mutex::new(state), kernel, counters, local, own, bound, service: OnceLock::new() })
     }
 
     /// From now on guests find it.
@@ -111,6 +123,21 @@ impl Listener {
 
     pub(crate) const fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    pub(crate) const fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// From now on requests can be handed to this service without a connection.
+    pub(crate) fn serve(&self, service: &Arc<Service>) {
+        // Set once: a listener has one service.
+        let _ = self.service.set(Arc::downgrade(service));
+    }
+
+    /// The HTTP service that accepts here.
+    pub(crate) fn service(&self) -> Option<Arc<Service>> {
+        self.service.get().and_then(Weak::upgrade)
     }
 
     pub(crate) fn set_backlog(&self, backlog: u32) {
@@ -167,8 +194,8 @@ impl Listener {
         caller.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    /// The next connection.
-    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Established>> {
+    /// The next connection, as it came.
+    pub(crate) fn poll_accept_raw(&self, cx: &mut Context<'_>) -> Poll<Result<Accepted>> {
         let sources = self.kernel.len() + 1;
         let first = {
             let mut state = self.state.lock();
@@ -177,14 +204,26 @@ impl Listener {
         };
         for source in (first..sources).chain(0..first) {
             let accepted = match source.checked_sub(1).and_then(|index| self.kernel.get(index)) {
-                None => self.poll_queue(cx).map(Ok),
-                Some(listener) => self.poll_kernel(listener, cx),
+                None => self.poll_queue(cx).map(|connection| Ok(Accepted::Memory(connection))),
+                Some(listener) => poll_kernel(listener, cx).map_ok(|(stream, remote)| Accepted::Kernel(stream, remote)),
             };
             if let Poll::Ready(accepted) = accepted {
                 return Poll::Ready(accepted);
             }
         }
         Poll::Pending
+    }
+
+    /// The next connection.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Established>> {
+        self.poll_accept_raw(cx).map_ok(|accepted| match accepted {
+            Accepted::Memory(established) => established,
+            Accepted::Kernel(stream, remote) => {
+                let local = stream.local_addr().ok().filter(|_| self.bound.is_none()).unwrap_or(self.own);
+                let connection = Connection::kernel(stream, Arc::clone(&self.counters));
+                Established { connection, local, remote: canonical(remote) }
+            }
+        })
     }
 
     fn poll_queue(&self, cx: &Context<'_>) -> Poll<Established> {
@@ -203,21 +242,6 @@ impl Listener {
         }
     }
 
-    fn poll_kernel(&self, listener: &TcpListener, cx: &mut Context<'_>) -> Poll<Result<Established>> {
-        loop {
-            match std::task::ready!(listener.poll_accept(cx)) {
-                Ok((stream, remote)) => {
-                    let local = stream.local_addr().ok().filter(|_| self.bound.is_none()).unwrap_or(self.own);
-                    let connection = Connection::kernel(stream, Arc::clone(&self.counters));
-                    return Poll::Ready(Ok(Established { connection, local, remote: canonical(remote) }));
-                }
-                // The caller is gone again.
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-        }
-    }
-
     /// Waits until there is a connection to accept from a guest, or a socket of the host may have one. What it may take is
     /// put in the queue, so that none is lost.
     pub(crate) fn poll_acceptable(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -232,6 +256,17 @@ impl Listener {
         // To the front: it was the first.
         self.state.lock().queue.push_front(accepted);
         Poll::Ready(())
+    }
+}
+
+/// The next connection of a socket of the host.
+fn poll_kernel(listener: &TcpListener, cx: &mut Context<'_>) -> Poll<Result<(TcpStream, SocketAddr)>> {
+    loop {
+        match std::task::ready!(listener.poll_accept(cx)) {
+            // The caller is gone again.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            accepted => return Poll::Ready(accepted.map_err(SocketError::from)),
+        }
     }
 }
 

@@ -42,10 +42,13 @@ pub use spec::{EndpointSpec, NetworkMode, NetworkSpec, Protocol, PublishedPort, 
 
 pub(crate) use code::SocketError;
 pub(crate) use connection::Connection;
+pub(crate) use counters::Counters;
+pub(crate) use dial::Dial;
 pub(crate) use family::Family;
 pub(crate) use guest::GuestNetwork;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Accepted, Listener};
 pub(crate) use names::Lookup;
+pub(crate) use stack::Stack;
 pub(crate) use udp::Sender;
 pub(crate) use udp_port::UdpPort;
 

@@ -19,40 +19,66 @@ pub(super) enum Route {
     Outside(SocketAddr),
 }
 
+/// Which way that is, before the rules of what lies beyond the networks are asked.
+enum Direction {
+    Inside(Route),
+    Outside(SocketAddr),
+}
+
 impl Stack {
     /// Where what is sent to `to` goes.
     pub(super) fn route(self: &Arc<Self>, to: SocketAddr) -> Result<Route> {
+        match self.direction(to)? {
+            Direction::Inside(route) => Ok(route),
+            Direction::Outside(real) => self.outside(to, real),
+        }
+    }
+
+    /// The guest of this process that is at an address.
+    pub(super) fn neighbour(self: &Arc<Self>, at: SocketAddr) -> Option<Arc<Self>> {
+        match self.direction(at) {
+            Ok(Direction::Inside(Route::Guest { to, .. })) => Some(to),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    fn direction(self: &Arc<Self>, to: SocketAddr) -> Result<Direction> {
         let address = to.ip();
         if self.mode == NetworkMode::Host {
             // The host's own loopback is this guest's.
-            return if address.is_loopback() { Ok(Route::Outside(to)) } else { self.outside(to, to) };
+            let own = address.is_loopback();
+            return Ok(if own { Direction::Inside(Route::Outside(to)) } else { Direction::Outside(to) });
         }
+        let inside = |route| Ok(Direction::Inside(route));
         if address.is_loopback() {
             let from = localhost(address.is_ipv6());
-            return Ok(Route::Guest { to: Arc::clone(self), from, network: None });
+            return inside(Route::Guest { to: Arc::clone(self), from, network: None });
         }
         let endpoints = self.endpoints.read();
         for endpoint in endpoints.iter() {
             if endpoint.has(address) {
-                return Ok(Route::Guest { to: Arc::clone(self), from: address, network: None });
+                return inside(Route::Guest { to: Arc::clone(self), from: address, network: None });
             }
             if !endpoint.covers(address) {
                 continue;
             }
             if endpoint.is_gateway(address) && !endpoint.internal {
-                return self.outside(to, SocketAddr::new(localhost(address.is_ipv6()), to.port()));
+                let real = SocketAddr::new(localhost(address.is_ipv6()), to.port());
+                return Ok(Direction::Outside(real));
             }
             let from = endpoint.address(address.is_ipv6()).unwrap_or(address);
             return match self.fabric.find(&endpoint.network, address) {
-                Some((Found::Guest(stack), network)) => Ok(Route::Guest { to: stack, from, network: Some(network) }),
-                Some((Found::Worker(worker), network)) => Ok(Route::Worker { worker, from, network }),
+                Some((Found::Guest(stack), network)) => {
+                    inside(Route::Guest { to: stack, from, network: Some(network) })
+                }
+                Some((Found::Worker(worker), network)) => inside(Route::Worker { worker, from, network }),
                 None => Err(SocketError::RemoteUnreachable),
             };
         }
         if self.mode == NetworkMode::None || endpoints.iter().all(|endpoint| endpoint.internal) {
             return Err(SocketError::RemoteUnreachable);
         }
-        self.outside(to, to)
+        Ok(Direction::Outside(to))
     }
 
     /// To `real` of the host's network, if the rules allow `to`.

@@ -17,5 +17,6 @@ mod network;
 mod processes;
 mod programs;
 mod rig;
+mod services;
 mod streams;
 mod toolbox;

@@ -12,9 +12,9 @@ fn stdio() -> Stdio {
 }
 
 #[tokio::test]
-async fn services_and_plain_functions_are_refused_with_what_they_are() {
+async fn what_is_no_command_and_no_service_is_refused_with_what_it_is() {
     let rig = Rig::new();
-    for (kind, says) in [(Kind::HttpService, "HTTP service"), (Kind::Functions, "only functions")] {
+    for (kind, says) in [(Kind::HttpService, "no HTTP service"), (Kind::Functions, "only functions")] {
         let mut spec = rig.spec(Wasi::P2, &[]).await;
         spec.program.kind = kind;
         let error = rig.sandbox.start(spec, stdio()).await.expect_err("refused");

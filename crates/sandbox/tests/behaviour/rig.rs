@@ -30,6 +30,16 @@ pub(crate) fn guest(wasi: Wasi) -> &'static [u8] {
     }
 }
 
+/// The HTTP service for this WASI.
+pub(crate) fn http_guest(wasi: Wasi) -> &'static [u8] {
+    static P2: OnceLock<Vec<u8>> = OnceLock::new();
+    static P3: OnceLock<Vec<u8>> = OnceLock::new();
+    match wasi {
+        Wasi::P3 => P3.get_or_init(|| build("concurrent_http_guest", "wasm32-wasip2", "concurrent_http")),
+        _ => P2.get_or_init(|| build("http_guest", "wasm32-wasip2", "http")),
+    }
+}
+
 /// The component that starts processes.
 pub(crate) fn process_guest() -> &'static [u8] {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
@@ -68,7 +78,15 @@ impl Rig {
         let folder = TempDir::new().expect("temporary folder");
         let key = folder.path().join("key");
         std::fs::write(&key, [7; 32]).expect("key");
-        let options = SandboxOptions { slots, process_slots: 32, max_memory: 1 << 30, key, shared, further: None };
+        let options = SandboxOptions {
+            slots,
+            process_slots: 32,
+            request_slots: 32,
+            max_memory: 1 << 30,
+            key,
+            shared,
+            further: None,
+        };
         Self { sandbox: Sandbox::new(options).expect("sandbox"), folder, shared }
     }
 
@@ -121,6 +139,7 @@ impl Rig {
             limits: Limits::default(),
             tty: false,
             network: <_>::default(),
+            service: <_>::default(),
         }
     }
 

@@ -39,6 +39,12 @@ const END_GRACE: Duration = Duration::from_millis(100);
 /// How long a failed accept waits: descriptors may have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// Instances of HTTP services that every worker has room for.
+const LEAST_REQUESTS: u32 = 256;
+
+/// Instances of HTTP services that a worker has room for at most.
+const MOST_REQUESTS: u32 = 1024;
+
 /// Runs a worker until its owner ends it or it is idle for long. Called by `main`; blocks.
 ///
 /// # Errors
@@ -48,6 +54,7 @@ pub fn serve(options: WorkerOptions) -> Result<(), ServeError> {
         let sandbox = Sandbox::new(SandboxOptions {
             slots: options.slots,
             process_slots: process_slots(options.slots),
+            request_slots: options.slots.clamp(LEAST_REQUESTS, MOST_REQUESTS),
             max_memory: options.max_memory,
             key: options.key.clone(),
             shared: options.shared,

@@ -83,6 +83,7 @@ impl Place {
                 limits: Limits { memory_bytes: 16 << 20, ..Limits::default() },
                 tty: false,
                 network,
+                service: <_>::default(),
             },
             log: Some(LogOptions {
                 path: self.path("logs").join(id),

@@ -100,6 +100,7 @@ fn host_config(args: &ContainerArgs, bindings: Value) -> Result<Map<String, Valu
     if let Some(rules) = &args.network.egress {
         annotations.insert("dev.sprat.egress".to_owned(), rules.clone());
     }
+    annotations.extend(args.service.annotations());
     host.insert("Annotations".into(), json!(annotations));
     if args.publish_all {
         host.insert("PublishAllPorts".into(), json!(true));

@@ -5,6 +5,7 @@ use clap::Args;
 use super::foreign::Foreign;
 use super::health::HealthArgs;
 use super::network::NetworkArgs;
+use super::service::ServiceArgs;
 
 /// Options that `run` and `create` share.
 #[derive(Debug, Args)]
@@ -121,6 +122,8 @@ pub(crate) struct ContainerArgs {
     pub expose: Vec<String>,
     #[command(flatten)]
     pub network: NetworkArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
     /// Write the container's id to a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<std::path::PathBuf>,

@@ -7,6 +7,7 @@ mod health;
 mod mount;
 pub(super) mod network;
 mod publish;
+mod service;
 
 use std::path::Path;
 

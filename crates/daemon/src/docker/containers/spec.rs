@@ -72,6 +72,8 @@ pub(super) fn convert(
         dns_search: host.dns_search,
         dns_options: host.dns_options,
         egress: None,
+        // `dev.sprat.NAME` annotations name them.
+        service: <_>::default(),
         extra_hosts: extra_hosts(host.extra_hosts)?,
         healthcheck: request.healthcheck.map(healthcheck).transpose()?,
         labels: request.labels,
