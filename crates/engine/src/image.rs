@@ -28,6 +28,8 @@ pub struct CommitRequest {
     pub message: String,
     /// `--author`.
     pub author: String,
+    /// Over the container's configuration, field by field.
+    pub config: Option<sprat_image::ImageConfig>,
     /// Dockerfile lines.
     pub changes: Vec<String>,
     /// The container is held meanwhile, if it runs.

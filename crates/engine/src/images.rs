@@ -17,7 +17,7 @@ use crate::locate::{self, Wanted, clean};
 use crate::record::Record;
 use crate::runner::WorkerRunner;
 use crate::state::State;
-use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, filter, settle};
+use crate::{BuildRequest, CommitRequest, ContainerSpec, EngineError, EventKind, commit, filter, settle};
 
 impl Core {
     fn tell_image(&self, action: &str, actor: String, name: Option<String>) {
@@ -244,20 +244,9 @@ impl Core {
 
     fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {
         let image = self.images.resolve(&record.facts.data.id.to_string())?;
-        let mut config = image.config.clone();
         let settled = &record.settled;
-        config.env.clone_from(&settled.env);
-        config.working_dir.clone_from(&settled.working_dir);
-        config.user.clone_from(&settled.user);
-        config.labels = self.labels(record);
-        config.exposed_ports.extend(record.spec.exposed_ports.iter().cloned());
-        if let Some(entrypoint) = &record.spec.entrypoint {
-            config.entrypoint = Some(entrypoint.clone());
-        }
-        if let Some(cmd) = &record.spec.cmd {
-            config.cmd = Some(cmd.clone());
-        }
-        crate::changes::apply(&mut config, &request.changes)?;
+        let container = commit::of_container(&image.config, &record.spec, settled, self.labels(record));
+        let config = commit::config(container, request)?;
         let mut layers = record.facts.data.diff_ids.clone();
         let _hold = self.images.hold_new_layers();
         let owner = sprat_image::layer::Owner { uid: settled.ids.uid, gid: settled.ids.gid };

@@ -4,7 +4,7 @@
 //! no HTTP and knows no JSON of Docker's: doors translate.
 
 mod bus;
-mod changes;
+mod commit;
 mod config;
 mod container;
 mod containers;

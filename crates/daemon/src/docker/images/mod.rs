@@ -1,5 +1,6 @@
 //! Images. Their names contain slashes, so a path is split at its last segment here, not by the router.
 
+mod commit;
 mod inspect;
 mod list;
 mod move_in;
@@ -30,7 +31,7 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/images/search", get(remote::search))
         .route("/distribution/{*name}", get(remote::distribution))
         .route("/images/prune", post(remove::prune))
-        .route("/commit", post(move_in::commit))
+        .route("/commit", post(commit::commit))
         .route("/images/{*name}", get(read).post(change).delete(remove::remove))
 }
 

@@ -1,15 +1,13 @@
-//! How images come in: pull, import, load, commit.
+//! How images come in: pull, import, load.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use http::HeaderMap;
 use sprat_docker_api::{JsonMessage, RegistryAuth};
-use sprat_engine::{CommitRequest, Credentials};
+use sprat_engine::Credentials;
 
 use super::list::named;
 use crate::docker::lines::{self, Lines};
@@ -93,24 +91,4 @@ pub(super) async fn load(State(door): State<Arc<Door>>, params: Params, body: Bo
         Ok(())
     })
     .await
-}
-
-/// The body (a configuration that replaces the container's) is not read: clients send none, or an empty one.
-pub(super) async fn commit(
-    State(door): State<Arc<Door>>,
-    params: Params,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let container = params.text("container").ok_or_else(|| ApiError::invalid("container must be given"))?;
-    let tag = params.text("repo").map(|repository| named(repository, params.text("tag"))).transpose()?;
-    let request = CommitRequest {
-        container: container.to_owned(),
-        tag: tag.map(|tag| tag.or_latest()),
-        message: params.text("comment").unwrap_or_default().to_owned(),
-        author: params.text("author").unwrap_or_default().to_owned(),
-        changes: params.all("changes").flat_map(str::lines).map(str::to_owned).collect(),
-        // As docker has it: held unless told otherwise.
-        pause: params.get("pause").is_none() || params.flag("pause"),
-    };
-    let id = door.engine.commit(request).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "Id": id.to_string() }))))
 }
