@@ -55,6 +55,12 @@ pub struct ImageInspect {
     pub comment: String,
     /// When it was made.
     pub created: String,
+    /// Not used; only before version 1.45.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The configuration again. Docker dropped it with 1.45; Compose 1, which speaks whatever version the daemon has, reads
+    /// its volumes and fails without it.
+    pub container_config: Value,
     /// Not used.
     pub docker_version: String,
     /// Who made it.

@@ -3,24 +3,30 @@
 use axum::Json;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sprat_docker_api::{ApiVersion, HistoryItem, ImageInspect, RootFs, ZERO_TIME, format_time};
+use sprat_docker_api::{ApiVersion, HistoryItem, ImageInspect, RootFs, format_time};
 use sprat_engine::{HistoryEntry, Image, ImageConfig};
 
 use super::list::familiar;
 use crate::docker::{ApiError, Door};
 
 pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Json<ImageInspect>, ApiError> {
-    let image = door.engine.image(name)?;
-    Ok(Json(ImageInspect {
+    Ok(Json(render(&*door.engine.image(name)?, version)))
+}
+
+fn render(image: &Image, version: ApiVersion) -> ImageInspect {
+    let config = config(&image.config, version);
+    ImageInspect {
         id: image.id.to_string(),
         repo_tags: familiar(&image.tags),
         repo_digests: familiar(&image.repo_digests),
         parent: String::new(),
         comment: image.history.last().map(|step| step.comment.clone()).unwrap_or_default(),
         created: format_time(image.created),
+        container: (!version.at_least(45)).then(String::new),
+        container_config: config.clone(),
         docker_version: String::new(),
         author: image.author.clone(),
-        config: config(&image.config),
+        config,
         architecture: image.architecture.clone(),
         os: image.os.clone(),
         size: image.size,
@@ -30,16 +36,23 @@ pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Js
             kind: "layers".to_owned(),
             layers: image.layers.iter().map(|layer| layer.diff_id.to_string()).collect(),
         },
-        metadata: json!({ "LastTagTime": ZERO_TIME }),
-    }))
+        metadata: json!({ "LastTagTime": format_time(image.tagged) }),
+    }
 }
 
-/// An image's configuration with all fields that clients expect to find.
-fn config(config: &ImageConfig) -> Value {
+/// An image's configuration with all fields that clients expect to find: before version 1.50 those of a container too.
+fn config(config: &ImageConfig, version: ApiVersion) -> Value {
     let mut value = json!({
         "User": "", "Env": null, "Entrypoint": null, "Cmd": null, "WorkingDir": "", "Labels": null, "Volumes": null,
         "OnBuild": null,
     });
+    let of_container = json!({
+        "Hostname": "", "Domainname": "", "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
+        "Tty": false, "OpenStdin": false, "StdinOnce": false, "Image": "",
+    });
+    if let (false, Value::Object(all), Value::Object(more)) = (version.at_least(50), &mut value, of_container) {
+        all.extend(more);
+    }
     if let (Value::Object(all), Ok(Value::Object(set))) = (&mut value, serde_json::to_value(config)) {
         all.extend(set);
     }
@@ -81,9 +94,12 @@ mod tests {
 
     #[test]
     fn a_configuration_has_every_field_clients_expect() {
-        let value = config(&ImageConfig { cmd: Some(vec!["/x".into()]), ..ImageConfig::default() });
+        let asked = ImageConfig { cmd: Some(vec!["/x".into()]), ..ImageConfig::default() };
+        let value = config(&asked, ApiVersion::MAX);
         assert_eq!(value["Cmd"], json!(["/x"]));
         assert_eq!(value["Entrypoint"], Value::Null);
         assert_eq!(value["WorkingDir"], "");
+        assert!(value.get("Tty").is_none());
+        assert_eq!(config(&asked, ApiVersion::new(1, 49))["Tty"], false);
     }
 }
