@@ -24,6 +24,12 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/system/df", get(disk_usage::disk_usage))
 }
 
+/// The commit that the daemon was built from, if its builder told.
+const COMMIT: &str = match option_env!("SPRAT_COMMIT") {
+    Some(commit) => commit,
+    None => "",
+};
+
 /// `Builder-Version: 1` tells clients that there is no BuildKit here.
 async fn ping() -> Response {
     let headers = [
@@ -43,6 +49,9 @@ async fn version() -> Json<VersionAnswer> {
         ("Arch", info::architecture().to_owned()),
         ("Os", "linux".to_owned()),
         ("KernelVersion", info::kernel()),
+        ("GitCommit", COMMIT.to_owned()),
+        ("GoVersion", "rust".to_owned()),
+        ("Experimental", "false".to_owned()),
     ];
     let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Json(VersionAnswer {
@@ -51,7 +60,7 @@ async fn version() -> Json<VersionAnswer> {
         version: info::VERSION.into(),
         api_version: ApiVersion::MAX.to_string(),
         min_api_version: ApiVersion::MIN.to_string(),
-        git_commit: option_env!("SPRAT_COMMIT").unwrap_or_default().into(),
+        git_commit: COMMIT.into(),
         go_version: "rust".into(),
         os: "linux".into(),
         arch: info::architecture().into(),
