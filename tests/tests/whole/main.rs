@@ -2,9 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
+mod bollard;
 mod cli;
+mod compose_1;
 mod copy;
 mod daemon_kills;
+mod daily;
 mod damage;
 mod disk;
 mod docker_cli;
