@@ -107,7 +107,13 @@ fn a_day_with_docker_and_its_compose() {
     docker.ok(&["tag", "noted:1", &name]);
     let pushed = docker.ok(&["push", &name]);
     assert!(pushed.contains("1: digest: sha256:") && pushed.contains("The push refers to repository"), "{pushed}");
-    docker.ok(&["rmi", "noted:1", &name]);
+    let repository = registry.name("team/noted");
+    docker.ok(&["tag", "noted:1", &format!("{repository}:2")]);
+    let all = docker.ok(&["push", "-a", &repository]);
+    assert!(all.contains("1: digest: ") && all.contains("2: digest: "), "{all}");
+    docker.ok(&["rmi", "noted:1", &name, &format!("{repository}:2")]);
+    let (status, absent) = docker.refused(&["pull", &registry.name("team/absent:1")]);
+    assert!(status == 1 && absent.starts_with("Error response from daemon: manifest for "), "{absent}");
     let pulled = docker.ok(&["pull", &name]);
     assert!(pulled.contains(&format!("Status: Downloaded newer image for {name}")), "{pulled}");
     assert!(docker.ok(&["pull", &name]).contains("Status: Image is up to date"));

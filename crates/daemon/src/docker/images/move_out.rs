@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use sprat_docker_api::JsonMessage;
+use sprat_engine::Reference;
 
 use super::list::named;
 use super::move_in::registry_auth;
@@ -29,25 +30,43 @@ pub(super) async fn archive(door: &Door, names: Vec<String>) -> Result<Response,
     tars::stream(|to| async move { engine.save(names, to).await }).await
 }
 
-/// `POST /images/NAME/push?tag=`.
+/// `POST /images/NAME/push?tag=`. Without a tag all tags of the repository are pushed; docker's CLI sends `latest` itself.
 pub(super) async fn push(
     door: Arc<Door>,
     name: &str,
     params: &Params,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let name = named(name, params.text("tag"))?.or_latest();
+    let name = named(name, params.text("tag"))?;
     let credentials = registry_auth(headers)?;
     let lines = Lines::default();
     let writer = lines.clone();
     lines::answer(lines, async move {
-        let tag = name.tag().unwrap_or_default().to_owned();
         // Refused before the first line, so that the answer has a status.
-        door.engine.image(&name.to_string())?;
+        let names = match name.tag() {
+            Some(_) => vec![name],
+            None => tags_of(&door, &name)?,
+        };
         let progress = writer.progress();
-        let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
-        writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
+        for name in names {
+            door.engine.image(&name.to_string())?;
+            let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
+            let tag = name.tag().unwrap_or_default();
+            writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
+        }
         Ok(())
     })
     .await
+}
+
+/// All tags that images have in the repository of `name`.
+fn tags_of(door: &Door, name: &Reference) -> Result<Vec<Reference>, ApiError> {
+    let images = door.engine.images()?;
+    let tags = images.iter().flat_map(|(image, _)| &image.tags).filter(|tag| tag.same_repository(name));
+    let tags: Vec<_> = tags.cloned().collect();
+    if tags.is_empty() {
+        let text = format!("An image does not exist locally with the tag: {}", name.familiar_name());
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "image_not_found", text));
+    }
+    Ok(tags)
 }
