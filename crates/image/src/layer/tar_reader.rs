@@ -64,7 +64,8 @@ impl<R: Read> TarReader<R> {
         loop {
             self.skip_entry()?;
             let Some(header) = self.header()? else { return Ok(None) };
-            self.remaining = extensions.size.map_or_else(|| header.entry_size(), Ok).map_err(|e| self.bad(e))?;
+            let stated = || number(&header.as_old().size, header.entry_size());
+            self.remaining = extensions.size.map_or_else(stated, Ok).map_err(|e| self.bad(e))?;
             self.padding = self.remaining.wrapping_neg() % BLOCK as u64;
             if self.remaining > u64::MAX / 2 {
                 return Err(self.bad("an entry's size is absurd"));
@@ -94,10 +95,11 @@ impl<R: Read> TarReader<R> {
             u32::try_from(number.map_err(|e| self.bad(e))?)
                 .map_err(|_| LayerError::entry(&path, "the owner's number needs more than 32 bits"))
         };
+        let fields = header.as_old();
         let attributes = Attributes {
-            mode: header.mode().map_err(|e| self.bad(e))? & 0o7777,
-            uid: ext.uid.map_or_else(|| id(header.uid()), Ok)?,
-            gid: ext.gid.map_or_else(|| id(header.gid()), Ok)?,
+            mode: number(&fields.mode, header.mode()).map_err(|e| self.bad(e))? & 0o7777,
+            uid: ext.uid.map_or_else(|| id(number(&fields.uid, header.uid())), Ok)?,
+            gid: ext.gid.map_or_else(|| id(number(&fields.gid, header.gid())), Ok)?,
             mtime_ns: match ext.mtime_ns {
                 Some(time) => time,
                 // A time before 1970 is a negative binary number, which the tar crate does not read.
@@ -233,6 +235,11 @@ impl Extensions {
     }
 }
 
+/// A number of a header. One that was never filled in is zero, as Go has it: SDKs' users set what they need only.
+fn number<N: Default>(field: &[u8], parsed: io::Result<N>) -> io::Result<N> {
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(N::default()) } else { parsed }
+}
+
 fn bounded(value: &[u8]) -> Result<Vec<u8>, &'static str> {
     match value.len() > MAX_PATH_LEN || value.contains(&0) {
         true => Err("an extended name is too long or has a zero byte"),
@@ -294,6 +301,7 @@ mod tests {
 
     #[test]
     fn an_archive_may_end_behind_the_last_files_data() {
+        // What nobody set is zero.
         let mut header = Header::new_ustar();
         header.set_size(3);
         header.set_cksum();
@@ -301,7 +309,8 @@ mod tests {
         // With part of the padding, and with none, as Docker's CLI leaves it.
         for whole in [bytes(b"abc"), bytes(b"abc\0\0")] {
             let mut reader = TarReader::new(whole.as_slice());
-            assert_eq!(reader.next_entry().unwrap().unwrap().size, 3);
+            let entry = reader.next_entry().unwrap().unwrap();
+            assert_eq!((entry.size, entry.attributes.mode, entry.attributes.uid), (3, 0, 0));
             assert!(reader.next_entry().unwrap().is_none());
             assert!(reader.next_entry().unwrap().is_none());
         }
