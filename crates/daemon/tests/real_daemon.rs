@@ -253,3 +253,57 @@ fn docker_itself_runs_a_container() {
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
 }
+
+#[test]
+fn old_versions_show_of_images_what_their_clients_read() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let old = daemon.json("GET", "/v1.44/images/hello/json", "", 200);
+    assert!(old["ContainerConfig"].is_object() && old["Container"] == "" && old["Config"]["Tty"] == false, "{old}");
+    let new = daemon.json("GET", "/v1.51/images/hello/json", "", 200);
+    assert!(new.get("Container").is_none() && new["Config"].get("Tty").is_none(), "{new}");
+    // Docker dropped it with 1.45, and with that Compose 1, which speaks the newest version.
+    assert!(new["ContainerConfig"].is_object(), "{new}");
+    // The name goes to another image.
+    daemon.import("hello", SPIN);
+    let nameless = |version: &str| {
+        let list = daemon.json(
+            "GET",
+            &format!("/{version}/images/json?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D"),
+            "",
+            200,
+        );
+        (list[0]["RepoTags"].clone(), list[0]["RepoDigests"].clone())
+    };
+    assert_eq!(nameless("v1.42"), (serde_json::json!(["<none>:<none>"]), serde_json::json!(["<none>@<none>"])));
+    assert_eq!(nameless("v1.43"), (serde_json::json!([]), serde_json::json!([])));
+}
+
+#[test]
+fn a_commit_is_made_with_the_configuration_that_the_client_sends() {
+    let daemon = Daemon::start();
+    daemon.import("hello", HELLO);
+    let body = r#"{"Image":"hello","Labels":{"a":"b"},"StopSignal":"SIGINT","Healthcheck":{"Test":["CMD","/x"]}}"#;
+    daemon.json("POST", "/containers/create?name=web", body, 201);
+    let commit = |query: &str, body: &str| {
+        let made = daemon.json("POST", &format!("/commit?container=web{query}"), body, 201);
+        daemon.json("GET", &format!("/images/{}/json", made["Id"].as_str().unwrap()), "", 200)["Config"].clone()
+    };
+    for body in ["", "null", "{}"] {
+        let config = commit("", body);
+        assert_eq!(
+            (&config["Labels"]["a"], &config["StopSignal"]),
+            (&"b".into(), &"SIGINT".into()),
+            "{body}: {config}"
+        );
+        assert_eq!(config["Healthcheck"]["Test"][1], "/x");
+    }
+    let config = commit("&changes=ENV%20A%3D1%20B%3D2", r#"{"Cmd":["-v"],"Labels":{"c":"d"}}"#);
+    assert_eq!(
+        (&config["Cmd"][0], &config["Labels"]["c"], &config["Labels"]["a"]),
+        (&"-v".into(), &"d".into(), &"b".into())
+    );
+    let env = config["Env"].as_array().unwrap();
+    assert!(env.contains(&"A=1".into()) && env.contains(&"B=2".into()), "{env:?}");
+    assert_eq!(daemon.call("POST", "/commit?container=web", r#"{"Cmd":5}"#).0, 400);
+}

@@ -55,18 +55,18 @@ pub struct ImageInspect {
     pub comment: String,
     /// When it was made.
     pub created: String,
+    /// Not used; only before version 1.45.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The configuration again. Docker dropped it with 1.45; Compose 1, which speaks whatever version the daemon has, reads
+    /// its volumes and fails without it.
+    pub container_config: Value,
     /// Not used.
     pub docker_version: String,
     /// Who made it.
     pub author: String,
     /// How to run it.
     pub config: Value,
-    /// The container that a classic builder made it from: none. Only before version 1.45.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
-    /// That container's configuration. Only before version 1.45.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container_config: Option<Value>,
     /// Its architecture.
     pub architecture: String,
     /// Its operating system.

@@ -195,9 +195,20 @@ impl Core {
         options: AttachOptions,
     ) -> Result<Attachment, EngineError> {
         let stdin = options.stdin && record.spec.open_stdin;
-        let attached = match self.guest(&record) {
-            Ok((worker, guest)) => worker.client.attach(&guest, stdin).await,
-            Err(_) => {
+        let running = match self.guest(&record) {
+            Ok((worker, guest)) => match worker.client.attach(&guest, stdin).await {
+                // As if the client had come a moment later.
+                Err(ClientError::Ended(_)) => {
+                    self.exit_of(&record, &guest).await;
+                    None
+                }
+                attached => Some(attached),
+            },
+            Err(_) => None,
+        };
+        let attached = match running {
+            Some(attached) => attached,
+            None => {
                 // Until it is attached nobody else may start it: an attachment that came after a failed start would wait
                 // for ever.
                 let _op = record.op.lock().await;
@@ -207,6 +218,16 @@ impl Core {
         let attachment = attached.map_err(|error| unanswered(&record, error))?;
         self.tell(&record, "attach", &[]);
         Ok(attachment)
+    }
+
+    /// Waits until the exit of a run is known here, which its worker told already: it is on the way.
+    async fn exit_of(&self, record: &Record, ended: &str) {
+        // Listening before the look: an exit after it is not missed.
+        let exit = record.life().wait(WaitCondition::NextExit);
+        if self.guest(record).is_ok_and(|(_, guest)| guest == ended) {
+            // Without an answer the daemon ends.
+            let _ = exit.await;
+        }
     }
 
     /// Attaches to the next run, in a worker that answers. The operation lock is held.

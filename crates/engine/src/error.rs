@@ -98,6 +98,9 @@ pub enum EngineError {
     /// The program is no command.
     #[error("{0}")]
     NotACommand(String),
+    /// The working folder can't be used. Docker's exit code 127.
+    #[error("{0}")]
+    WorkingDir(String),
     /// A published port can't be bound.
     #[error("driver failed programming external connectivity: Bind for {address} failed: {reason}")]
     Port {
@@ -182,6 +185,7 @@ impl EngineError {
             | Self::Invalid(_)
             | Self::ProgramNotFound(_)
             | Self::NotACommand(_)
+            | Self::WorkingDir(_)
             | Self::NotForWasm { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Network(source) => source.kind(),
@@ -214,6 +218,7 @@ impl EngineError {
             Self::ProgramNotFound(_) => "program_not_found",
             Self::Program { source, .. } => source.code(),
             Self::NotACommand(_) => "not_a_command",
+            Self::WorkingDir(_) => "working_dir",
             Self::NotForWasm { .. } => "image_not_for_wasm",
             Self::Full { .. } => "workers_full",
             Self::Ending => "daemon_ending",
@@ -248,6 +253,7 @@ impl EngineError {
             }
             Self::Program { .. } => Some("look at the program with `sprat program inspect`"),
             Self::NotACommand(_) => Some("run a program that has `_start` or exports wasi:cli/run"),
+            Self::WorkingDir(_) => Some("name a folder that the container has"),
             Self::Port { .. } => Some("stop what listens there, or publish another port"),
             Self::VolumeInUse { .. } => Some("remove the containers that use it first"),
             Self::Image(StoreError::LoginRefused { .. }) => {
@@ -275,7 +281,7 @@ impl EngineError {
     /// The exit status a run gets that could not be started for this reason, as docker has it.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::ProgramNotFound(_) => 127,
+            Self::ProgramNotFound(_) | Self::WorkingDir(_) => 127,
             Self::Program { .. } | Self::NotACommand(_) => 126,
             _ => 128,
         }

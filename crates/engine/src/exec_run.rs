@@ -55,8 +55,9 @@ impl Core {
             Ok(attachment) => Ok(attachment),
             Err(error) => {
                 let code = error.exit_status();
-                // Docker has 126 for whatever keeps a program from being started, but a missing one.
-                let code = if matches!(error, EngineError::ProgramNotFound(_)) { code } else { 126 };
+                // Docker has 126 for whatever keeps a program from being started, but a missing program or folder.
+                let missing = matches!(error, EngineError::ProgramNotFound(_) | EngineError::WorkingDir(_));
+                let code = if missing { code } else { 126 };
                 self.exec_ended(&exec, code);
                 Err(error)
             }
@@ -304,9 +305,7 @@ fn refused(record: &Record, error: ClientError) -> EngineError {
             "the worker that runs this container is of an earlier Sprat, which runs one program only: restart the container"
                 .to_owned(),
         ),
-        ClientError::Refused { code, message } if code == "working-dir" => {
-            EngineError::NotACommand(format!("OCI runtime exec failed: exec failed: {message}"))
-        }
+        ClientError::Refused { code, message } if code == "working-dir" => EngineError::WorkingDir(message),
         other => EngineError::NotStarted(other.to_string()),
     }
 }

@@ -263,8 +263,8 @@ impl Core {
 
     fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {
         let image = self.images.resolve(&record.facts.data.id.to_string())?;
-        let mut config = image.config.clone();
         let settled = &record.settled;
+        let mut config = image.config.clone();
         config.env.clone_from(&settled.env);
         config.working_dir.clone_from(&settled.working_dir);
         config.user.clone_from(&settled.user);

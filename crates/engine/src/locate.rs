@@ -150,7 +150,7 @@ fn look(tree: &Tree, mounts: &[MountPoint], path: &str) -> Result<Option<Found>,
     }
     let Some(node) = tree.lookup(path) else { return Ok(None) };
     if tree.node(node).kind != NodeKind::File {
-        let found = "a folder: is a directory".to_owned();
+        let found = "a folder".to_owned();
         return Err(refused(ProgramError::NotWasm { found }));
     }
     let size = tree.node(node).size;

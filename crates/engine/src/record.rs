@@ -261,7 +261,8 @@ impl Life {
         };
         if over {
             // The receiver is held by this function's caller.
-            let _ = sender.send(self.outcome());
+            let (code, error) = self.outcome();
+            let _ = sender.send((code, error.filter(|_| condition != WaitCondition::Removed)));
         } else {
             self.waiters.retain(|waiter| !waiter.sender.is_closed());
             self.waiters.push(Waiter { removed: condition == WaitCondition::Removed, sender });
@@ -283,9 +284,12 @@ impl Life {
 
     /// Wakes all who wait: it is gone.
     pub(crate) fn wake_removed(&mut self) {
-        let outcome = self.outcome();
+        let (code, error) = self.outcome();
         for waiter in std::mem::take(&mut self.waiters) {
-            let _ = waiter.sender.send(outcome.clone());
+            // What made a start fail is told by the start. Who waits for the removal has got what it waited for, and docker's
+            // command line would print an error as its own.
+            let error = if waiter.removed { None } else { error.clone() };
+            let _ = waiter.sender.send((code, error));
         }
     }
 
@@ -338,5 +342,16 @@ mod tests {
         assert!(life.waiters.len() < 10, "{}", life.waiters.len());
         life.wake_exited();
         assert_eq!(patient.try_recv(), Ok((0, None)));
+    }
+
+    #[test]
+    fn a_removal_that_was_waited_for_has_no_error_of_a_start() {
+        let mut life = Life::new("bass".into(), LifeRow { error: "no program".to_owned(), ..LifeRow::default() });
+        let (mut removal, mut exit) = (life.wait(WaitCondition::Removed), life.wait(WaitCondition::NextExit));
+        life.wake_removed();
+        assert_eq!(removal.try_recv(), Ok((0, None)));
+        assert_eq!(exit.try_recv(), Ok((0, Some("no program".to_owned()))));
+        life.row.state = State::Gone;
+        assert_eq!(life.wait(WaitCondition::Removed).try_recv(), Ok((0, None)));
     }
 }

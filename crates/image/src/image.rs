@@ -18,6 +18,8 @@ pub struct Image {
     pub tags: Vec<Reference>,
     /// `repository@digest` names it was pulled or pushed under, sorted.
     pub repo_digests: Vec<Reference>,
+    /// When it last got a name here.
+    pub tagged: Option<Timestamp>,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Who made it.

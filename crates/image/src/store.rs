@@ -27,6 +27,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
 use crate::layer::{LayerWriter, Owner, from_upper};
@@ -187,7 +188,7 @@ impl Store {
 
     /// Writes a name, which must be tagged or have a digest. The caller holds `changing`.
     fn put_name(&self, name: Reference, image: Digest) -> Result<(), StoreError> {
-        let name = Name { name, image };
+        let name = Name { name, image, given: Some(Timestamp::now()) };
         state::write_json(&self.paths, &self.paths.name(&name.name), &name)?;
         self.state.write().set_name(name);
         Ok(())

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// The bytes are no wasm.
-    #[error("not a wasm binary: it begins with {found}")]
+    #[error("not a wasm binary but {found}")]
     NotWasm {
-        /// What it begins with: `an ELF executable`, `a script (#!)`, or the first bytes.
+        /// What it is: `an ELF executable`, `a script (#!)`, `a folder`, or its first bytes.
         found: String,
     },
     /// Precompiled code is never taken from outside.

@@ -38,6 +38,9 @@ fn docker_exec_runs_programs_and_gives_their_status() {
     let missing = docker!(sprat, "exec", "box", "nothing");
     assert!(missing.status == 127 && missing.stdout.contains("executable file not found in $PATH"), "{missing:?}");
     assert_eq!(docker!(sprat, "exec", "box", "/bin/text").status, 126);
+    let folder = docker!(sprat, "exec", "-w", "/nowhere", "box", "ok");
+    assert!(folder.status == 127 && folder.stdout.matches("exec failed").count() == 2, "{folder:?}");
+    assert!(folder.stdout.contains("the working folder /nowhere cannot be used"), "{folder:?}");
     let Some(echoed) = sprat.docker_with(&["exec", "-i", "box", "echo"], b"through\n") else { return };
     assert_eq!(echoed.ok(), "through");
     docker!(sprat, "exec", "-d", "-i", "box", "ok").ok();

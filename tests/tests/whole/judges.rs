@@ -1,4 +1,4 @@
-//! SDKs, Testcontainers and Compose, unmodified: each does a day's work.
+//! SDKs, Testcontainers and Compose, unmodified: each does a day's work. Compose 1 and bollard have files of their own.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use sprat_tests::{Installation, Output, example, run, rust_guest};
 
 /// A script of `tests/judges`.
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("judges").join(name)
 }
 
 /// The folder or program that a variable of `cargo xtask test` names.
-fn named(variable: &str) -> Option<PathBuf> {
+pub(crate) fn named(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if found.is_none() {
         eprintln!("skipped: {variable} names nothing (`cargo xtask test` sets it)");
@@ -22,7 +22,7 @@ fn named(variable: &str) -> Option<PathBuf> {
 }
 
 /// An installation with the images that the scripts use; none where the toolbox was not built.
-fn stocked() -> Option<Installation> {
+pub(crate) fn stocked() -> Option<Installation> {
     let sprat = Installation::start();
     sprat.sprat(&["build", "-q", "-t", "hello", example("hello").to_str().expect("UTF-8")]).ok();
     crate::toolbox::image_of(&sprat).then_some(sprat)
@@ -142,12 +142,17 @@ fn schemathesis_finds_no_failure_and_no_hang() {
 /// The three tiers of the guestbook as images, and a Compose 2.
 fn guestbook(sprat: &Installation) -> Option<PathBuf> {
     let compose = named("SPRAT_TEST_COMPOSE")?;
+    guestbook_images(sprat);
+    Some(compose)
+}
+
+/// The three tiers of the guestbook as images.
+pub(crate) fn guestbook_images(sprat: &Installation) {
     for tier in ["web", "api", "store"] {
         let folder = example(&format!("guestbook/{tier}"));
         let tag = format!("guestbook-{tier}");
         sprat.sprat(&["build", "-q", "-t", &tag, folder.to_str().expect("UTF-8")]).ok();
     }
-    Some(compose)
 }
 
 /// Adds an entry and reads it back, through all tiers.
@@ -167,12 +172,13 @@ fn sign(port: &str) {
 }
 
 /// Brings the guestbook up, uses it, scales it and takes it down. Port 0: whichever is free.
-fn three_tiers(run: impl Fn(&[&str]) -> Output) {
+pub(crate) fn three_tiers(run: impl Fn(&[&str]) -> Output) {
     run(&["up", "-d"]).ok();
     let published = run(&["port", "web", "80"]);
     sign(published.ok().rsplit(':').next().unwrap_or_default());
     let shown = run(&["ps", "--services"]);
-    let mut services: Vec<_> = shown.ok().lines().collect();
+    // Compose 1 lists those of profiles, too.
+    let mut services: Vec<_> = shown.ok().lines().filter(|name| *name != "report").collect();
     services.sort_unstable();
     assert_eq!(services, ["api", "store", "web"]);
     assert!(run(&["logs", "--no-log-prefix", "store"]).ok().contains("listening on 6400"));

@@ -12,9 +12,12 @@ macro_rules! docker {
     };
 }
 
+mod bollard;
 mod cli;
+mod compose_1;
 mod copy;
 mod daemon_kills;
+mod daily;
 mod damage;
 mod disk;
 mod docker_cli;

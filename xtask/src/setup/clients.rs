@@ -1,4 +1,4 @@
-//! The clients that judge Docker's API, beside docker's own CLI: Compose 2, and SDKs of PyPI and npm. All lie below
+//! The clients that judge Docker's API, beside docker's own CLI: Compose 1 and 2, and SDKs of PyPI and npm. All lie below
 //! `target/clients`, so that nothing of the machine is changed by them.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,31 @@ const PYTHON: [(&str, &str); 4] = [
     ("schemathesis", "schemathesis"),
 ];
 
+/// Compose 1 with what it needs, at the newest versions that it can use. Its own bounds are met by none that can be installed
+/// today: PyYAML 5 can't be built any more, and docker 7 and requests 2.32 came after its end.
+const COMPOSE_1: [&str; 20] = [
+    "docker-compose==1.29.2",
+    "docker==6.1.3",
+    "requests==2.31.0",
+    "urllib3<2",
+    "PyYAML<7",
+    "distro<2",
+    "dockerpty<1",
+    "docopt<1",
+    "jsonschema<4",
+    "python-dotenv<1",
+    "texttable<2",
+    "websocket-client<1",
+    "attrs",
+    "certifi",
+    "charset-normalizer<4",
+    "idna<4",
+    "packaging",
+    "pyrsistent",
+    "setuptools<81",
+    "six",
+];
+
 /// Packages of npm, with the major version that is wanted: later ones need a newer Node than Debian has.
 const NODE: [(&str, &str); 2] = [("dockerode", "4"), ("testcontainers", "10")];
 
@@ -29,6 +54,8 @@ pub(crate) struct Clients {
     pub(crate) python: Option<PathBuf>,
     /// Folder whose `node_modules` has all of [`NODE`].
     pub(crate) node: Option<PathBuf>,
+    /// The program `docker-compose` of version 1.
+    pub(crate) compose_1: Option<PathBuf>,
     /// The program `docker-compose` of version 2.
     pub(crate) compose: Option<PathBuf>,
     /// What could not be had, and why.
@@ -41,6 +68,7 @@ impl Clients {
         let mut clients = Self::default();
         clients.python = clients.keep(python(), "python3 with PyPI's ziglang, docker, testcontainers, schemathesis");
         clients.node = clients.keep(node(), "node with npm's dockerode, testcontainers");
+        clients.compose_1 = clients.keep(compose_1(), "Compose 1 (Debian's docker-compose, or PyPI's)");
         clients.compose = clients.keep(compose(), "Compose 2 (docker-compose of a newer Debian)");
         clients
     }
@@ -57,7 +85,12 @@ impl Clients {
 
     /// Tells a command where they are.
     pub(crate) fn tell(&self, command: &mut Command) {
-        let places = [("PYTHON", &self.python), ("SPRAT_TEST_NODE", &self.node), ("SPRAT_TEST_COMPOSE", &self.compose)];
+        let places = [
+            ("PYTHON", &self.python),
+            ("SPRAT_TEST_NODE", &self.node),
+            ("SPRAT_TEST_COMPOSE_1", &self.compose_1),
+            ("SPRAT_TEST_COMPOSE", &self.compose),
+        ];
         for (name, path) in places {
             if let Some(path) = path {
                 command.env(name, path);
@@ -108,6 +141,26 @@ fn node() -> Result<PathBuf> {
 fn has_package(home: &Path, package: &str, major: &str) -> bool {
     let text = std::fs::read_to_string(home.join("node_modules").join(package).join("package.json"));
     text.is_ok_and(|text| text.contains(&format!("\"version\": \"{major}.")))
+}
+
+/// Compose 1: the machine's, where Debian's suite still has it, or else PyPI's in an environment of its own.
+fn compose_1() -> Result<PathBuf> {
+    let is_it = |program: &Path| {
+        let version = Command::new(program).args(["version", "--short"]).stderr(Stdio::null()).output();
+        version.is_ok_and(|output| output.status.success() && output.stdout.starts_with(b"1."))
+    };
+    let home = folder().join("compose-1");
+    let program = home.join("bin/docker-compose");
+    if let Some(found) = [PathBuf::from("/usr/bin/docker-compose"), program.clone()].into_iter().find(|p| is_it(p)) {
+        return Ok(found);
+    }
+    crate::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    let mut pip = Command::new(home.join("bin/python"));
+    crate::run(pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]).args(COMPOSE_1))?;
+    if !is_it(&program) {
+        bail!("{} is not version 1, or does not run", program.display());
+    }
+    Ok(program)
 }
 
 /// Compose 2 as a newer Debian packages it, unpacked and not installed: it is one static program.

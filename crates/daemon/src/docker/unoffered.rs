@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Path;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 
@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Arc<Door>> {
     let router = Router::new()
         .route("/plugins", get(async || Json(serde_json::json!([]))))
         .route("/plugins/{*rest}", any(no_plugin))
+        .route("/volumes/{name}", put(cluster_volume))
         .route("/containers/{name}/checkpoints", any(async || ApiError::unsupported(NO_CHECKPOINTS)))
         .route("/containers/{name}/checkpoints/{id}", any(async || ApiError::unsupported(NO_CHECKPOINTS)))
         .route("/swarm/init", post(async || ApiError::unsupported(NO_SWARM_MODE)))
@@ -47,4 +48,9 @@ async fn no_part() -> ApiError {
 
 async fn no_swarm() -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_swarm", NO_SWARM)
+}
+
+async fn cluster_volume() -> ApiError {
+    let message = "volume update only valid for cluster volumes, but swarm is unavailable";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_swarm", message)
 }

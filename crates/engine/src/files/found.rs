@@ -58,7 +58,7 @@ impl Found {
                 Err(ProgramError::TooLarge { size: stat.size, limit: PROGRAM_LIMIT })
             }
             Kind::File => self.read(path, stat.size).map(Some).map_err(failed),
-            Kind::Directory => Err(ProgramError::NotWasm { found: "a folder: is a directory".to_owned() }),
+            Kind::Directory => Err(ProgramError::NotWasm { found: "a folder".to_owned() }),
             _ => Err(ProgramError::NotWasm { found: "a device".to_owned() }),
         }
     }

@@ -62,10 +62,10 @@ impl<R: Read> TarReader<R> {
     pub fn next_entry(&mut self) -> Result<Option<TarEntry>, LayerError> {
         let mut extensions = Extensions::default();
         loop {
-            self.skip(self.remaining + self.padding)?;
-            (self.remaining, self.padding) = (0, 0);
+            self.skip_entry()?;
             let Some(header) = self.header()? else { return Ok(None) };
-            self.remaining = extensions.size.map_or_else(|| header.entry_size(), Ok).map_err(|e| self.bad(e))?;
+            let stated = || number(&header.as_old().size, header.entry_size());
+            self.remaining = extensions.size.map_or_else(stated, Ok).map_err(|e| self.bad(e))?;
             self.padding = self.remaining.wrapping_neg() % BLOCK as u64;
             if self.remaining > u64::MAX / 2 {
                 return Err(self.bad("an entry's size is absurd"));
@@ -95,10 +95,11 @@ impl<R: Read> TarReader<R> {
             u32::try_from(number.map_err(|e| self.bad(e))?)
                 .map_err(|_| LayerError::entry(&path, "the owner's number needs more than 32 bits"))
         };
+        let fields = header.as_old();
         let attributes = Attributes {
-            mode: header.mode().map_err(|e| self.bad(e))? & 0o7777,
-            uid: ext.uid.map_or_else(|| id(header.uid()), Ok)?,
-            gid: ext.gid.map_or_else(|| id(header.gid()), Ok)?,
+            mode: number(&fields.mode, header.mode()).map_err(|e| self.bad(e))? & 0o7777,
+            uid: ext.uid.map_or_else(|| id(number(&fields.uid, header.uid())), Ok)?,
+            gid: ext.gid.map_or_else(|| id(number(&fields.gid, header.gid())), Ok)?,
             mtime_ns: match ext.mtime_ns {
                 Some(time) => time,
                 // A time before 1970 is a negative binary number, which the tar crate does not read.
@@ -174,14 +175,26 @@ impl<R: Read> TarReader<R> {
         Ok(bytes)
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<(), LayerError> {
+    /// Skips what was not read of the entry, and its padding. Docker's CLI ends a context whose Dockerfile lies outside right
+    /// behind that file's data, without padding or end mark, and Go reads on over that; so does this.
+    fn skip_entry(&mut self) -> Result<(), LayerError> {
+        let (data, padding) = (std::mem::take(&mut self.remaining), std::mem::take(&mut self.padding));
+        if self.skip(data)? != data {
+            return Err(self.bad("it is truncated"));
+        }
+        self.ended |= self.skip(padding)? != padding;
+        Ok(())
+    }
+
+    /// Skips so many bytes, or up to the end.
+    fn skip(&mut self, bytes: u64) -> Result<u64, LayerError> {
         // What is skipped is in no file, so no other limit counts it: compressed, it costs its sender nothing.
         if self.offset.saturating_add(bytes) > MAX_TAR_BYTES {
             return Err(LayerError::Limit { what: "bytes in a tar", limit: MAX_TAR_BYTES });
         }
         let skipped = io::copy(&mut self.inner.by_ref().take(bytes), &mut io::sink()).map_err(LayerError::Read)?;
         self.offset += skipped;
-        if skipped == bytes { Ok(()) } else { Err(self.bad("it is truncated")) }
+        Ok(skipped)
     }
 
     fn bad(&self, reason: impl ToString) -> LayerError {
@@ -220,6 +233,11 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// A number of a header. One that was never filled in is zero, as Go has it: SDKs' users set what they need only.
+fn number<N: Default>(field: &[u8], parsed: io::Result<N>) -> io::Result<N> {
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(N::default()) } else { parsed }
 }
 
 fn bounded(value: &[u8]) -> Result<Vec<u8>, &'static str> {
@@ -279,6 +297,27 @@ mod tests {
         comments.offset = MAX_TAR_BYTES - (1 << 29);
         let refused = comments.next_entry();
         assert!(matches!(refused, Err(LayerError::Limit { what: "bytes in a tar", .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn an_archive_may_end_behind_the_last_files_data() {
+        // What nobody set is zero.
+        let mut header = Header::new_ustar();
+        header.set_size(3);
+        header.set_cksum();
+        let bytes = |data: &[u8]| [header.as_bytes(), data].concat();
+        // With part of the padding, and with none, as Docker's CLI leaves it.
+        for whole in [bytes(b"abc"), bytes(b"abc\0\0")] {
+            let mut reader = TarReader::new(whole.as_slice());
+            let entry = reader.next_entry().unwrap().unwrap();
+            assert_eq!((entry.size, entry.attributes.mode, entry.attributes.uid), (3, 0, 0));
+            assert!(reader.next_entry().unwrap().is_none());
+            assert!(reader.next_entry().unwrap().is_none());
+        }
+        let short = bytes(b"ab");
+        let mut reader = TarReader::new(short.as_slice());
+        reader.next_entry().unwrap();
+        assert!(reader.next_entry().unwrap_err().to_string().contains("truncated"));
     }
 
     struct Forever {

@@ -25,9 +25,9 @@ pub(super) struct Pull<'a> {
 impl Pull<'_> {
     pub(super) async fn run(&self, platform: Option<&str>) -> Result<Digest, StoreError> {
         let tag = self.name.tag().map(str::to_owned).or_else(|| self.name.digest().map(ToString::to_string));
-        let from = format!("Pulling from {}", self.name.repository());
-        self.say(tag.unwrap_or_default(), from);
         let (named, bytes, manifest) = self.manifest(platform).await?;
+        // Said when there is something to pull: an error before the first line is an answer with a status of its own.
+        self.say(tag.unwrap_or_default(), format!("Pulling from {}", self.name.repository()));
         check_sizes(&manifest)?;
         let before = self.store.resolve(&self.name.to_string()).ok().map(|image| image.id.clone());
         let contents = manifest.content().map(|content| content.digest.clone()).chain([Digest::of(&bytes)]);

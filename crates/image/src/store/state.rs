@@ -30,6 +30,9 @@ pub(crate) struct Record {
 pub(crate) struct Name {
     pub(crate) name: Reference,
     pub(crate) image: Digest,
+    /// When the image got it.
+    #[serde(default)]
+    pub(crate) given: Option<Timestamp>,
 }
 
 /// All images and names.
@@ -84,6 +87,7 @@ impl State {
 
     pub(crate) fn add(&mut self, mut image: Image, record: Record) {
         let id = image.id.clone();
+        image.tagged = self.images.get(&id).and_then(|known| known.image.tagged);
         for (name, _) in self.names.iter().filter(|(_, of)| **of == id) {
             place_name(&mut image, name);
         }
@@ -97,7 +101,10 @@ impl State {
         {
             self.change(&previous, |image| drop_name(image, &name.name));
         }
-        self.change(&name.image, |image| place_name(image, &name.name));
+        self.change(&name.image, |image| {
+            place_name(image, &name.name);
+            image.tagged = image.tagged.max(name.given);
+        });
     }
 
     pub(crate) fn remove_name(&mut self, name: &Reference) {
@@ -159,6 +166,7 @@ pub(crate) fn load(paths: &Paths, id: &Digest, record: &Record) -> Result<Image,
         manifest: record.manifest.clone(),
         tags: Vec::new(),
         repo_digests: Vec::new(),
+        tagged: None,
         created: config.created,
         author: config.author,
         architecture: config.architecture,

@@ -48,6 +48,7 @@ fn an_image_is_found_by_name_id_and_short_id_also_after_reopening() {
             let found = store.resolve(name).expect(name);
             assert_eq!(found.id, image.id);
             assert_eq!(found.tags, [reference("hello:2"), reference("hello:latest")]);
+            assert!(found.tagged.is_some() && found.tagged == image.tagged);
         }
         let tree = store.tree(&image).expect("a tree");
         let file = tree.lookup("/app.wasm").expect("the file");

@@ -102,6 +102,7 @@ fn is_programs(error: &EngineError) -> bool {
         EngineError::ProgramNotFound(_)
             | EngineError::Program { .. }
             | EngineError::NotACommand(_)
+            | EngineError::WorkingDir(_)
             | EngineError::Invalid(_)
     )
 }
@@ -117,6 +118,9 @@ fn told(error: EngineError) -> ApiError {
             "OCI runtime exec failed: exec failed: unable to start container process: {}",
             message(&error).trim_start_matches("failed to create task for container: ")
         ),
+        EngineError::WorkingDir(why) => {
+            format!("OCI runtime exec failed: exec failed: unable to start container process: {why}")
+        }
         _ => return error.into(),
     };
     let mut answer = ApiError::from(error);

@@ -3,26 +3,32 @@
 use axum::Json;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sprat_docker_api::{ApiVersion, HistoryItem, ImageInspect, RootFs, ZERO_TIME, format_time};
+use sprat_docker_api::{ApiVersion, HistoryItem, ImageInspect, RootFs, format_time};
 use sprat_engine::{HistoryEntry, Image, ImageConfig};
 
 use super::list::familiar;
 use crate::docker::{ApiError, Door};
 
 pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Json<ImageInspect>, ApiError> {
-    let image = door.engine.image(name)?;
-    Ok(Json(ImageInspect {
+    Ok(Json(render(&*door.engine.image(name)?, version)))
+}
+
+fn render(image: &Image, version: ApiVersion) -> ImageInspect {
+    // Docker dropped it with version 1.45; Compose 1 always speaks the newest version, and can't recreate without it.
+    let container_config =
+        if version.at_least(45) { config(&image.config, version) } else { config(&ImageConfig::default(), version) };
+    ImageInspect {
         id: image.id.to_string(),
         repo_tags: familiar(&image.tags),
         repo_digests: familiar(&image.repo_digests),
         parent: String::new(),
         comment: image.history.last().map(|step| step.comment.clone()).unwrap_or_default(),
         created: format_time(image.created),
+        container_config,
         docker_version: String::new(),
         author: image.author.clone(),
         config: config(&image.config, version),
         container: (!version.at_least(45)).then(String::new),
-        container_config: (!version.at_least(45)).then(|| config(&ImageConfig::default(), version)),
         architecture: image.architecture.clone(),
         os: image.os.clone(),
         size: image.size,
@@ -32,8 +38,8 @@ pub(super) fn inspect(door: &Door, name: &str, version: ApiVersion) -> Result<Js
             kind: "layers".to_owned(),
             layers: image.layers.iter().map(|layer| layer.diff_id.to_string()).collect(),
         },
-        metadata: json!({ "LastTagTime": ZERO_TIME }),
-    }))
+        metadata: json!({ "LastTagTime": format_time(image.tagged) }),
+    }
 }
 
 /// An image's configuration with all fields that clients expect to find. Those of containers went with version 1.50.
@@ -97,5 +103,7 @@ mod tests {
         assert_eq!(value["Cmd"], json!(["/x"]));
         assert_eq!(value["Entrypoint"], Value::Null);
         assert_eq!(value["WorkingDir"], "");
+        assert!(value.get("Tty").is_none());
+        assert_eq!(config(&asked, ApiVersion::new(1, 49))["Tty"], false);
     }
 }

@@ -23,19 +23,25 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<ImageSummary>>, ApiError> {
     let filters = params.filters()?.only(&FILTERS)?;
     let bounds = Bounds::read(&door, &filters)?;
+    let mut patterns = filters.get("reference").to_vec();
     // Before 1.25 a name was given in `filter`.
-    let name = params.text("filter");
+    patterns.extend(params.text("filter").map(str::to_owned));
+    let named = |image: &Image| image.tags.iter().chain(&image.repo_digests).any(|name| is_named(name, &patterns));
     let wanted = |image: &Image| {
-        bounds.allow(image)
-            && filters.matches_labels(&image.config.labels)
-            && matches_references(image, filters.get("reference"))
-            && name.is_none_or(|name| matches_references(image, &[name.to_owned()]))
+        bounds.allow(image) && filters.matches_labels(&image.config.labels) && (patterns.is_empty() || named(image))
     };
     let images = door.engine.images()?;
     // Docker Engine API 1.42.
     let layers = params.flag("shared-size").then(|| Layers::of(images.iter().map(|(image, _)| &**image)));
     let render = |(image, _): &(Arc<Image>, usize)| {
         let mut summary = summary(image, None, version);
+        if !patterns.is_empty() {
+            // Other names of the image were not asked for.
+            let asked = |names: &[Reference]| {
+                names.iter().filter(|name| is_named(name, &patterns)).map(Reference::familiar).collect()
+            };
+            (summary.repo_tags, summary.repo_digests) = (asked(&image.tags), asked(&image.repo_digests));
+        }
         if let Some(layers) = &layers {
             summary.shared_size = i64::try_from(layers.shared(image)).unwrap_or(i64::MAX);
         }
@@ -74,10 +80,10 @@ impl Bounds {
     }
 }
 
-/// Docker's patterns: `*` and `?` within a path segment, matched against the familiar name with and without tag.
-fn matches_references(image: &Image, patterns: &[String]) -> bool {
-    let names = || image.tags.iter().flat_map(|tag| [tag.familiar(), tag.familiar_name(), tag.to_string()]);
-    patterns.is_empty() || patterns.iter().any(|pattern| names().any(|name| glob(pattern.as_bytes(), name.as_bytes())))
+/// Docker's patterns: `*` and `?` within a path segment, matched against the familiar name with and without its tag.
+fn is_named(name: &Reference, patterns: &[String]) -> bool {
+    let forms = [name.familiar(), name.familiar_name(), name.to_string()];
+    patterns.iter().any(|pattern| forms.iter().any(|form| glob(pattern.as_bytes(), form.as_bytes())))
 }
 
 /// `*` and `?` match all but a slash. Linear in the product of the lengths at worst.
@@ -111,11 +117,18 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// One image as the list shows it; `users` are the containers of it, which only `system df` counts.
 pub(in crate::docker) fn summary(image: &Image, users: Option<usize>, version: ApiVersion) -> ImageSummary {
+    let mut repo_tags = familiar(&image.tags);
+    let mut repo_digests = familiar(&image.repo_digests);
+    // Older clients leave an image without names out if it has not this one.
+    if !version.at_least(43) && repo_tags.is_empty() && repo_digests.is_empty() {
+        repo_tags.push("<none>:<none>".to_owned());
+        repo_digests.push("<none>@<none>".to_owned());
+    }
     ImageSummary {
         id: image.id.to_string(),
         parent_id: String::new(),
-        repo_tags: familiar(&image.tags),
-        repo_digests: familiar(&image.repo_digests),
+        repo_tags,
+        repo_digests,
         created: image.created.map_or(0, Timestamp::as_second),
         size: image.size,
         virtual_size: (!version.at_least(44)).then_some(image.size),

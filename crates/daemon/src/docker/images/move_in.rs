@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sprat_docker_api::{JsonMessage, RegistryAuth};
-use sprat_engine::{CommitRequest, Credentials, ImageConfig};
+use sprat_engine::{CommitRequest, Credentials, EngineError, ImageConfig};
 
 use super::list::named;
 use crate::docker::lines::{self, Lines};
@@ -44,12 +44,21 @@ async fn pull(door: Arc<Door>, image: &str, params: &Params, headers: &HeaderMap
         let progress = writer.progress();
         let platform = platform.as_deref();
         if name.tag().is_none() && name.digest().is_none() {
-            return Ok(door.engine.pull_all(&name, platform, &credentials, &progress).await?);
+            return Ok(door.engine.pull_all(&name, platform, &credentials, &progress).await.map_err(not_pulled)?);
         }
-        door.engine.pull(&name, platform, &credentials, &progress).await?;
+        door.engine.pull(&name, platform, &credentials, &progress).await.map_err(not_pulled)?;
         Ok(())
     })
     .await
+}
+
+/// As docker has it, what a registry refuses is not found: at 401 docker's command line would ask for a login at once.
+fn not_pulled(error: EngineError) -> ApiError {
+    let mut answer = ApiError::from(error);
+    if answer.status == StatusCode::UNAUTHORIZED {
+        answer.status = StatusCode::NOT_FOUND;
+    }
+    answer
 }
 
 /// Credentials of `X-Registry-Auth`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use sprat_docker_api::JsonMessage;
 use sprat_engine::{EngineError, Reference, StoreError};
@@ -47,18 +47,36 @@ pub(super) async fn push(
     params: &Params,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let name = named(name, params.text("tag"))?.or_latest();
+    let name = named(name, params.text("tag"))?;
     let credentials = registry_auth(headers)?;
     let lines = Lines::default();
     let writer = lines.clone();
     lines::answer(lines, async move {
-        let tag = name.tag().unwrap_or_default().to_owned();
         writer.push(&JsonMessage::status("", format!("The push refers to repository [{}]", name.familiar_name())));
-        door.engine.image(&name.to_string()).map_err(|error| not_here(error, &name))?;
+        let names = match name.tag() {
+            Some(_) => vec![name],
+            None => tags_of(&door, &name)?,
+        };
         let progress = writer.progress();
-        let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
-        writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
+        for name in names {
+            door.engine.image(&name.to_string()).map_err(|error| not_here(error, &name))?;
+            let (digest, size) = door.engine.push(&name, &credentials, &progress).await?;
+            let tag = name.tag().unwrap_or_default();
+            writer.push(&JsonMessage::aux(json!({ "Tag": tag, "Digest": digest.to_string(), "Size": size })));
+        }
         Ok(())
     })
     .await
+}
+
+/// All tags that images have in the repository of `name`.
+fn tags_of(door: &Door, name: &Reference) -> Result<Vec<Reference>, ApiError> {
+    let images = door.engine.images()?;
+    let tags = images.iter().flat_map(|(image, _)| &image.tags).filter(|tag| tag.same_repository(name));
+    let tags: Vec<_> = tags.cloned().collect();
+    if tags.is_empty() {
+        let text = format!("An image does not exist locally with the tag: {}", name.familiar_name());
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "image_not_found", text));
+    }
+    Ok(tags)
 }

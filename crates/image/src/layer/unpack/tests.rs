@@ -180,10 +180,12 @@ fn a_damaged_header_or_a_cut_tar_is_refused() {
     let mut damaged = tar.clone();
     damaged[0] ^= 1;
     assert!(refusal(&damaged).contains("checksum"));
-    for cut in [1, 511, 513, 515, 1000] {
+    for cut in [1, 511, 513, 515] {
         assert!(check(&tar[..cut]).is_err(), "cut at {cut}");
     }
-    assert_eq!(check(&tar[..1024]).expect("without its end mark"), 2);
+    for cut in [516, 1000, 1024] {
+        assert_eq!(check(&tar[..cut]).expect("without padding or end mark"), 2);
+    }
 }
 
 #[test]
