@@ -33,12 +33,6 @@ pub(super) fn routes() -> Router<Arc<Door>> {
         .route("/system/df", get(disk_usage::disk_usage))
 }
 
-/// The commit that the daemon was built from, if its builder told.
-const COMMIT: &str = match option_env!("SPRAT_COMMIT") {
-    Some(commit) => commit,
-    None => "",
-};
-
 /// `Builder-Version: 1` tells clients that there is no BuildKit here.
 async fn ping() -> Response {
     let headers = [

@@ -30,8 +30,6 @@ use axum::routing::{delete, get, post};
 use super::Door;
 
 pub(super) use list::measured;
-pub(super) use ports::exposed;
-pub(super) use spec::{environment, healthcheck};
 
 pub(super) fn routes() -> Router<Arc<Door>> {
     Router::new()

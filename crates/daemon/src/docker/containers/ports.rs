@@ -54,7 +54,7 @@ fn host_ports(text: &str) -> Result<(u16, u16), ApiError> {
 }
 
 /// The exposed ports in their normal form.
-pub(in crate::docker) fn exposed(ports: impl Iterator<Item = String>) -> Result<BTreeSet<String>, ApiError> {
+pub(super) fn exposed(ports: impl Iterator<Item = String>) -> Result<BTreeSet<String>, ApiError> {
     ports.map(|port| Ok(parse(&port)?.to_string())).collect()
 }
 

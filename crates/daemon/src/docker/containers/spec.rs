@@ -107,7 +107,7 @@ fn image(name: String) -> Result<String, ApiError> {
     not_empty(name).ok_or_else(|| ApiError::invalid("no image was named: Image must be given"))
 }
 
-pub(in crate::docker) fn environment(env: Vec<String>) -> Result<Vec<String>, ApiError> {
+fn environment(env: Vec<String>) -> Result<Vec<String>, ApiError> {
     match env.iter().find(|entry| entry.is_empty() || entry.starts_with('=')) {
         Some(entry) => Err(ApiError::invalid(format!("invalid environment variable: {entry}"))),
         None => Ok(env),
@@ -155,7 +155,7 @@ fn extra_hosts(hosts: Vec<String>) -> Result<Vec<String>, ApiError> {
     hosts.into_iter().map(separate).collect()
 }
 
-pub(in crate::docker) fn healthcheck(check: HealthcheckRequest) -> Result<Healthcheck, ApiError> {
+fn healthcheck(check: HealthcheckRequest) -> Result<Healthcheck, ApiError> {
     let times = [
         ("Interval", check.interval),
         ("Timeout", check.timeout),

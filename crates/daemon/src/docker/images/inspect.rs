@@ -103,7 +103,5 @@ mod tests {
         assert_eq!(value["Cmd"], json!(["/x"]));
         assert_eq!(value["Entrypoint"], Value::Null);
         assert_eq!(value["WorkingDir"], "");
-        assert!(value.get("Tty").is_none());
-        assert_eq!(config(&asked, ApiVersion::new(1, 49))["Tty"], false);
     }
 }
