@@ -1,11 +1,40 @@
 //! What a commit changes of a container's configuration: a configuration of the request's own, then Dockerfile lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sprat_image::ImageConfig;
 use sprat_image::dockerfile::apply_changes;
+use sprat_image::{Healthcheck, ImageConfig};
 
-use crate::EngineError;
+use crate::record::Settled;
+use crate::{ContainerSpec, EngineError};
+
+/// What a container of `image` runs with, as an image's configuration.
+pub(crate) fn of_container(
+    image: &ImageConfig,
+    spec: &ContainerSpec,
+    settled: &Settled,
+    labels: BTreeMap<String, String>,
+) -> ImageConfig {
+    let mut config = image.clone();
+    config.env.clone_from(&settled.env);
+    config.working_dir.clone_from(&settled.working_dir);
+    config.user.clone_from(&settled.user);
+    config.labels = labels;
+    config.exposed_ports.extend(spec.exposed_ports.iter().cloned());
+    if let Some(entrypoint) = &spec.entrypoint {
+        config.entrypoint = Some(entrypoint.clone());
+        // An entry point of the container's own drops the image's command.
+        config.cmd = None;
+    }
+    if let Some(cmd) = &spec.cmd {
+        config.cmd = Some(cmd.clone());
+    }
+    if let Some(signal) = spec.stop_signal.as_ref().filter(|signal| !signal.is_empty()) {
+        config.stop_signal = Some(signal.clone());
+    }
+    config.healthcheck = either_check(spec.healthcheck.clone(), image.healthcheck.clone());
+    config
+}
 
 /// Applies the lines that `commit --change` takes.
 ///
@@ -38,9 +67,26 @@ pub(crate) fn overlay(config: &mut ImageConfig, asked: &ImageConfig) {
         }
     }
     config.stop_signal = asked.stop_signal.clone().or(config.stop_signal.take());
-    config.healthcheck = asked.healthcheck.clone().or(config.healthcheck.take());
+    config.healthcheck = either_check(asked.healthcheck.clone(), config.healthcheck.take());
     config.shell = asked.shell.clone().or(config.shell.take());
     config.on_build.extend(asked.on_build.iter().cloned());
+}
+
+/// A check over another, field by field.
+fn either_check(own: Option<Healthcheck>, theirs: Option<Healthcheck>) -> Option<Healthcheck> {
+    let (own, theirs) = match (own, theirs) {
+        (Some(own), Some(theirs)) => (own, theirs),
+        (own, theirs) => return own.or(theirs),
+    };
+    let or = |own: i64, theirs: i64| if own == 0 { theirs } else { own };
+    Some(Healthcheck {
+        test: if own.test.is_empty() { theirs.test } else { own.test },
+        interval: or(own.interval, theirs.interval),
+        timeout: or(own.timeout, theirs.timeout),
+        start_period: or(own.start_period, theirs.start_period),
+        start_interval: or(own.start_interval, theirs.start_interval),
+        retries: or(own.retries, theirs.retries),
+    })
 }
 
 #[cfg(test)]

@@ -264,18 +264,8 @@ impl Core {
     fn commit_now(&self, record: &Record, request: &CommitRequest) -> Result<Digest, EngineError> {
         let image = self.images.resolve(&record.facts.data.id.to_string())?;
         let settled = &record.settled;
-        let mut config = image.config.clone();
-        config.env.clone_from(&settled.env);
-        config.working_dir.clone_from(&settled.working_dir);
-        config.user.clone_from(&settled.user);
-        config.labels = self.labels(record);
-        config.exposed_ports.extend(record.spec.exposed_ports.iter().cloned());
-        if let Some(entrypoint) = &record.spec.entrypoint {
-            config.entrypoint = Some(entrypoint.clone());
-        }
-        if let Some(cmd) = &record.spec.cmd {
-            config.cmd = Some(cmd.clone());
-        }
+        let labels = self.labels(record);
+        let mut config = crate::changes::of_container(&image.config, &record.spec, settled, labels);
         crate::changes::overlay(&mut config, &request.config);
         crate::changes::apply(&mut config, &request.changes)?;
         let mut layers = record.facts.data.diff_ids.clone();

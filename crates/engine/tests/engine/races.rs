@@ -137,7 +137,7 @@ async fn check_lives(world: &World, since_ns: i64) {
     let filter = EventFilter { since_ns: Some(since_ns), until_ns: Some(now_ns()), ..EventFilter::default() };
     let events: Vec<Event> = world.engine.events(filter).unwrap().collect().await;
     let mut lives: HashMap<String, Vec<String>> = HashMap::new();
-    for event in events.into_iter().filter(|event| event.kind == EventKind::Container) {
+    for event in events.into_iter().filter(|event| event.kind == EventKind::Container && event.action != "prune") {
         lives.entry(event.actor).or_default().push(event.action);
     }
     for (id, life) in lives {
