@@ -13,7 +13,7 @@ use crate::placement::Worker;
 use crate::record::Record;
 use crate::signal::Signal;
 use crate::state::{Action, Input, Refusal, State};
-use crate::{AttachOptions, EngineError, StopOptions, WaitCondition};
+use crate::{AttachOptions, EngineError, EventKind, StopOptions, WaitCondition};
 
 /// Seconds between the stop signal and KILL when nobody names any.
 const STOP_TIMEOUT_S: u32 = 10;
@@ -216,7 +216,13 @@ impl Core {
             }
         };
         let attachment = attached.map_err(|error| unanswered(&record, error))?;
-        self.tell(&record, "attach", &[]);
+        let attributes = self.event_attributes(&record);
+        let life = record.life();
+        // Told under the lock, and not of what is being removed: nothing follows a removal.
+        if !matches!(life.row.state, State::Removing | State::Gone) {
+            self.bus.tell(EventKind::Container, "attach", record.id.to_string(), attributes);
+        }
+        drop(life);
         Ok(attachment)
     }
 

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::placement::{Place, Worker};
 use crate::record::{Record, RunEnd, parse_guest_id};
 use crate::state::{Action, Input};
-use crate::{ExitInfo, RemoveOptions, restart};
+use crate::{EventKind, ExitInfo, RemoveOptions, restart};
 
 /// Status of a container whose worker was lost.
 const LOST: u8 = 137;
@@ -101,6 +101,7 @@ impl Core {
 
     /// A run ended. True: it is recorded durably.
     pub(crate) fn ended(self: &Arc<Self>, record: &Arc<Record>, info: ExitInfo) -> bool {
+        let mut attributes = self.event_attributes(record);
         let (actions, ports) = {
             let mut life = record.life();
             let again =
@@ -119,16 +120,18 @@ impl Core {
             life.row.exit = Some(info.clone());
             life.row.ports = Vec::new();
             life.place = None;
+            // Told under the lock: who removes it because it ended tells that after it.
+            if info.oom_killed {
+                self.bus.tell(EventKind::Container, "oom", record.id.to_string(), attributes.clone());
+            }
+            attributes.insert("exitCode".to_owned(), info.code.to_string());
+            self.bus.tell(EventKind::Container, "die", record.id.to_string(), attributes);
             (actions, life.ports.take())
         };
         drop(ports);
         Self::unwatch_health(record);
         self.execs_end(record);
         let durable = self.persist(record);
-        if info.oom_killed {
-            self.tell(record, "oom", &[]);
-        }
-        self.tell(record, "die", &[("exitCode", info.code.to_string())]);
         self.part(record, true);
         record.life().wake_exited();
         self.after(record, actions);
